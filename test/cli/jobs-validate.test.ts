@@ -1,6 +1,6 @@
 // `flwd jobs validate`, for authors of jobs and their CI.
 
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeFiles } from './a-job-folder.ts';
@@ -105,6 +105,25 @@ test('jobs validate --json prints valid and invalid jobs', async () => {
     },
     stderr: '',
     code: 2,
+  });
+});
+
+test('a script with Windows line endings is a warning, unless its language accepts them', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'jobs/a/config.yaml': 'command: ./run.sh\n',
+    'jobs/a/run.sh': '#!/bin/bash\r\nif true; then\r\n  echo\r\nfi\r\n',
+    'jobs/b/config.yaml': 'command: ./run\nulc_profile: ulc.exec\n',
+    'jobs/b/run': '#!/bin/sh\r\necho\r\n',
+    'jobs/c/config.yaml': 'command: ./run.py\n',
+    'jobs/c/run.py': '#!/usr/bin/python3\r\nprint()\r\n',
+  });
+  chmodSync(join(dir, 'jobs/b/run'), 0o755);
+  const why = 'the script has Windows line endings: save it with Unix line endings, for example with `dos2unix`';
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({
+    code: 0,
+    stdout: '3 jobs are valid\n',
+    stderr: `warning: jobs/a/run.sh:1:1: ${why}\nwarning: jobs/b/run:1:1: ${why}\n`,
   });
 });
 

@@ -14,6 +14,7 @@ type Given = {
   readonly exitCode?: number;
   readonly command?: readonly string[];
   readonly args?: FailedAttempt['args'];
+  readonly firstLineOf?: FailedAttempt['firstLineOf'];
   readonly plan?: Partial<FailedAttempt['plan']>;
   readonly isolation?: Partial<FailedAttempt['isolation']>;
   readonly lackOfRoom?: string;
@@ -44,6 +45,7 @@ function hintOf({ lines = [], ...given }: Given): string | undefined {
     args: {},
     lackOfRoom: null,
     isBesideConfig: (path) => path === 'data.csv',
+    firstLineOf: () => '',
     ...given,
     lines: readErrorLines(lines),
     plan: { profile: 'secure', read: [], write: [], job, ...given.plan },
@@ -470,6 +472,14 @@ describe('a hint is given for', () => {
     const message =
       './tool cannot be started: it does not exist in the sandbox, or the program that its first line names does not';
     expect(hintOf({ reason: 'start_failed', message })).toMatch(/^if the file exists.*dos2unix/);
+    const hintFor = (line: string) =>
+      hintOf({ reason: 'start_failed', message, command: ['./tool'], firstLineOf: () => line });
+    expect(hintFor('#!/bin/sh\r')).toBe(
+      'the script has Windows line endings: save it with Unix line endings, for example with `dos2unix`',
+    );
+    expect(hintFor('#! /usr/bin/ruby -w')).toBe(
+      'its first line names /usr/bin/ruby, which the job does not see: install it on the host, or correct the line',
+    );
   });
 
   test('a missing key of the key-value store, about which flwd_kv_get itself prints nothing', () => {

@@ -1,7 +1,7 @@
 // Reads a job's command: the list of words, the job's own files that it names, and the language of its script.
 
-import { closeSync, openSync, readSync } from 'node:fs';
 import type { UlcProfile } from '../../domain/command-action.ts';
+import { firstLineOf } from '../../lib/files/first-line.ts';
 import { findJobFile, type JobPlace } from '../source/job-files.ts';
 import { nameOf } from '../source/source-path.ts';
 import { type MemberError, ruleError } from './config-error.ts';
@@ -110,18 +110,4 @@ function profileOfInterpreter(line: string): UlcProfile | undefined {
   const program = isEnv ? words.slice(1).find((word) => !word.startsWith('-') && !word.includes('=')) : words[0];
   const name = nameOf(program ?? '');
   return interpreters.find(([pattern]) => pattern.test(name))?.[1];
-}
-
-function firstLineOf(path: string): string {
-  const buffer = Buffer.alloc(256);
-  try {
-    const fd = openSync(path, 'r');
-    try {
-      return buffer.toString('utf8', 0, readSync(fd, buffer)).split('\n', 1)[0] ?? '';
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    return '';
-  }
 }

@@ -1,11 +1,11 @@
 // Warns of probable errors in the scripts of a valid job: a `#!` line that names another language than the one with
-// which flwd starts the script, and code that `bash -n` cannot parse.
+// which flwd starts the script, Windows line endings, and code that `bash -n` cannot parse.
 
 import { execFile } from 'node:child_process';
-import { closeSync, openSync, readSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
 import type { UlcProfile } from '../../domain/command-action.ts';
 import type { JobDefinition, JobError } from '../../domain/job.ts';
+import { firstLineOf } from '../../lib/files/first-line.ts';
 
 const longestBashMs = 10_000;
 const mostBashErrors = 3;
@@ -29,10 +29,19 @@ export async function scriptWarnings({ steps }: JobDefinition, dir: string): Pro
 }
 
 async function warningsOf(dir: string, file: string, profile: UlcProfile): Promise<JobError[]> {
+  const firstLine = firstLineOf(join(dir, file));
+  // Python and Node.js accept such a file, but the kernel does not find an interpreter whose name ends with \r.
+  if (
+    firstLine.endsWith('\r') &&
+    (profile === 'ulc.shell.bash' || (profile === 'ulc.exec' && firstLine.startsWith('#!')))
+  ) {
+    const message = 'the script has Windows line endings: save it with Unix line endings, for example with `dos2unix`';
+    return [{ file, line: 1, column: 1, message }];
+  }
   const language = languages[profile];
   // If the file name has any other ending, the job file must name the language itself.
   const ending = extname(file);
-  const program = language?.endings.includes(ending) ? programOf(join(dir, file)) : undefined;
+  const program = language?.endings.includes(ending) ? programOf(firstLine) : undefined;
   if (program === undefined || language?.program.test(program))
     return profile === 'ulc.shell.bash' ? readWithBash(dir, file) : [];
   const why = `its \`#!\` line names ${program}, but flwd runs the file as ${profile}, because of the ending ${ending}`;
@@ -41,15 +50,8 @@ async function warningsOf(dir: string, file: string, profile: UlcProfile): Promi
 }
 
 /** `#!/usr/bin/env -S python3 -u` → python3; undefined without such a line. */
-function programOf(path: string): string | undefined {
-  const start = Buffer.alloc(256);
-  const fd = openSync(path, 'r');
-  try {
-    const [first = ''] = start.toString('utf8', 0, readSync(fd, start)).split('\n', 1);
-    return /^#!\s*(?:\S*\/env\s+(?:-\S+\s+|\w+=\S*\s+)*)?(?:\S*\/)?(\S+)/.exec(first)?.[1];
-  } finally {
-    closeSync(fd);
-  }
+function programOf(firstLine: string): string | undefined {
+  return /^#!\s*(?:\S*\/env\s+(?:-\S+\s+|\w+=\S*\s+)*)?(?:\S*\/)?(\S+)/.exec(firstLine)?.[1];
 }
 
 /** Returns no warnings if there is no bash. */

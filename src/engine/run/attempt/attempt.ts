@@ -10,6 +10,7 @@ import type { KvAnswer, KvRequest } from '../../../exec/kv/kv-request.ts';
 import { type KvRequests, serveKvRequests } from '../../../exec/kv/kv-requests.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
 import { lackOfRoom } from '../../../lib/files/disk-room.ts';
+import { firstLineOf } from '../../../lib/files/first-line.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { readErrorLines } from '../failure/error-lines.ts';
 import type { FailedAttempt } from '../failure/failed-attempt.ts';
@@ -130,12 +131,16 @@ function explain(
   if (outcome.status === 'success') return withHint(outcome, hintForSuccess({ ...found, isolation }));
   if (outcome.status !== 'failed' || reason === null || message === null || outcome.hint !== undefined) return outcome;
   // The path comes from the output of the script, so it need not be valid.
-  const isBesideConfig = (path: string): boolean => existsSync(join(context.snapshotDir(plan.revision), path));
+  const own = (path: string): string => join(context.snapshotDir(plan.revision), path);
+  const files = {
+    isBesideConfig: (path: string): boolean => existsSync(own(path)),
+    firstLineOf: (path: string): string => firstLineOf(own(path)),
+  };
   const { command } = action;
   const { args } = run;
   return withHint(
     outcome,
-    failureHint({ ...found, reason, message, exitCode, command, args, plan, isolation, isBesideConfig }),
+    failureHint({ ...found, ...files, reason, message, exitCode, command, args, plan, isolation }),
   );
 }
 

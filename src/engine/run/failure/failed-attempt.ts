@@ -20,6 +20,8 @@ export type FailedAttempt = {
   readonly isolation: Isolation;
   /** Whether a file with this relative path lies beside config.yaml. */
   readonly isBesideConfig: (path: string) => boolean;
+  /** The first line of the file with this relative path beside config.yaml; empty if it cannot be read. */
+  readonly firstLineOf: (path: string) => string;
   /** What the disk of the runs lacks, and how to fix that; null if it has room. */
   readonly lackOfRoom: string | null;
 };

@@ -8,6 +8,7 @@ import type { FailedAttempt, LineRule } from './failed-attempt.ts';
 import { hintForFile } from './file-hints.ts';
 import { hintForCurl, networkRules } from './network-hints.ts';
 import { hintForCommand, hintForMissing, hintForProgram } from './program-hints.ts';
+import { isPlain } from './shown-path.ts';
 import { variableRules } from './variable-hints.ts';
 
 /** How many lines before the last one may still be about the failure: some programs explain a failure at length. */
@@ -159,11 +160,21 @@ function hintForSignal({ message }: FailedAttempt): string | undefined {
   return message.endsWith(' KILL') ? killed : undefined;
 }
 
+/** Looks at the `#!` line of the job's own script. */
+function hintForFirstLine({ command: [script = ''], firstLineOf }: FailedAttempt): string | undefined {
+  const line = script.startsWith('./') ? firstLineOf(script) : '';
+  const [, interpreter = ''] = /^#!\s*(\S+)/.exec(line) ?? [];
+  if (interpreter === '' || !isPlain(interpreter)) return undefined;
+  if (line.endsWith('\r')) return `the script has Windows line endings: ${saveForUnix}`;
+  return `its first line names ${interpreter}, which the job does not see: install it on the host, or correct the line`;
+}
+
 function hintForStart(failed: FailedAttempt): string | undefined {
   const { message } = failed;
   const [, program] = /^(\S+) cannot be started: there is no such program on this host$/.exec(message) ?? [];
   if (program !== undefined) return hintForMissing(program, failed);
   if (message.endsWith('is not executable')) return 'make the file executable with `chmod +x`';
-  if (message.endsWith('the program that its first line names does not')) return `if the file exists, ${neededFile}`;
+  if (message.endsWith('the program that its first line names does not'))
+    return hintForFirstLine(failed) ?? `if the file exists, ${neededFile}`;
   return undefined;
 }
