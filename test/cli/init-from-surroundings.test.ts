@@ -61,7 +61,9 @@ test('a script that uses paths, the network and files beside it becomes a job wi
   expect(config).toContain(
     '# Not sure: line 5 includes ./colours.sh from the current folder, which is empty in a job: use $FLWD_JOB_DIR/colours.sh.',
   );
-  expect(config).toContain(`# To do: line 6: ${dir}/gone.sh does not exist on this host.`);
+  expect(config).toContain(
+    `# To do: line 6: ${dir}/gone.sh does not exist on this host: create it if the script needs it.`,
+  );
   const seen = await flwd(dir, 'mirror', '--src', `${dir}/data`, '--dest', `${dir}/out`);
   expect(seen).toMatchObject({ stdout: 'green: it\n', code: 0 });
   expect((await flwd(dir, 'mirror', '--src', dir, '--dest', `${dir}/out`)).stderr).toContain(

@@ -162,7 +162,7 @@ function exists(
   if (real !== undefined) return true;
   const isCreatable = kind === 'write' && (isNewFile || /^(?:mkdir|makedirs|cp|rsync|tar|find|mkdirSync)?$/.test(by));
   if (isCreatable) create.add(`${isNewFile ? 'touch' : 'mkdir -p'} ${shellWord(path)}`);
-  else notes.set(path, { text: `line ${line}: ${path} does not exist on this host` });
+  else notes.set(path, { text: `line ${line}: ${path} does not exist on this host: create it if the script needs it` });
   return isCreatable;
 }
 
