@@ -24,6 +24,10 @@ test.each<[JsonObject, ...string[]]>([
     'properties.x.type must be one of "array", "boolean", "integer", "null", "number", "object", "string"',
   ],
   [{ type: 'object', properties: { x: 5 } }, 'properties.x must be an object or true or false'],
+  [
+    argument({}, { required: ['x', 'm'] }),
+    'required.1 `properties` has no `m`, so no run could start: add it, or remove it here',
+  ],
   [argument({ minLength: -1 }), 'properties.x.minLength must be at least 0'],
   [argument({ requird: ['a'] }), 'properties.x.requird unknown keyword `requird`: did you mean `required`?'],
   [argument({ nullable: true }), 'properties.x.nullable unknown keyword `nullable`: write `type: [string, "null"]`'],

@@ -10,7 +10,7 @@ import { compilePattern } from './linear-pattern.ts';
 import { resolveReferences } from './references.ts';
 import { toMemberErrors } from './schema-errors.ts';
 import { isStoredSecret } from './secret-arguments.ts';
-import { isObject, keywords, type Subschema, subschemas } from './subschemas.ts';
+import { isComposed, isObject, keywords, type Subschema, subschemas } from './subschemas.ts';
 import { findSameVariables, whatIsWrongWithArgument } from './variable-names.ts';
 
 const dialect = 'https://json-schema.org/draft/2020-12/schema';
@@ -56,7 +56,12 @@ export function checkArgspec(argspec: JsonObject): MemberError[] {
   const references = resolveReferences(all);
   const compiled = [...new Set(references.targets.values())].map(({ schema }) => [...subschemas(schema)].length);
   if (compiled.reduce((sum, size) => sum + size, all.length) > subschemaLimit) return [tooMany];
-  return [...all.flatMap(checkSubschema), ...references.errors, ...checkNames(argspec)].slice(0, errorLimit);
+  return [
+    ...all.flatMap(checkSubschema),
+    ...references.errors,
+    ...checkNames(argspec),
+    ...checkRequired(argspec),
+  ].slice(0, errorLimit);
 }
 
 /**
@@ -126,6 +131,25 @@ function fitsType(value: JsonValue, type: JsonValue | undefined): boolean {
   if (type === undefined) return true;
   const own = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
   return [type].flat().some((each) => each === own || (each === 'integer' && Number.isInteger(value)));
+}
+
+/** A run gets only arguments that the argspec has, so it could never get a required one that the argspec lacks. */
+function checkRequired(argspec: JsonObject): MemberError[] {
+  const { properties = {}, required = [] } = argspec;
+  const isOpen = ['additionalProperties', 'unevaluatedProperties', 'patternProperties'].some((key) =>
+    Object.hasOwn(argspec, key),
+  );
+  if (isOpen || isComposed(argspec) || !isObject(properties) || !Array.isArray(required)) return [];
+  return required.flatMap((name, at) =>
+    typeof name !== 'string' || Object.hasOwn(properties, name)
+      ? []
+      : [
+          ruleError(
+            ['required', String(at)],
+            `\`properties\` has no \`${name}\`, so no run could start: add it, or remove it here`,
+          ),
+        ],
+  );
 }
 
 function checkNames(argspec: JsonObject): MemberError[] {

@@ -8,7 +8,7 @@ import { boundErrors, errorCountOf } from '../../lib/bounded-errors.ts';
 import { compilePattern } from './linear-pattern.ts';
 import { resolveReferences } from './references.ts';
 import { toPointer } from './schema-errors.ts';
-import { isObject, mapSubschemas, subschemas } from './subschemas.ts';
+import { isComposed, isObject, mapSubschemas, subschemas } from './subschemas.ts';
 
 /**
  * Checks arguments and fills in defaults. `count` is the number of errors; `errors` has the first of them. @throws
@@ -150,8 +150,5 @@ function weightOf(schema: JsonObject): number {
 /** Unknown arguments are errors unless the author allows them. */
 function closed(root: JsonObject): JsonObject {
   if (Object.hasOwn(root, 'additionalProperties') || Object.hasOwn(root, 'unevaluatedProperties')) return root;
-  const isComposed = ['$ref', 'allOf', 'anyOf', 'oneOf', 'if', 'dependentSchemas'].some((key) =>
-    Object.hasOwn(root, key),
-  );
-  return { ...root, [isComposed ? 'unevaluatedProperties' : 'additionalProperties']: false };
+  return { ...root, [isComposed(root) ? 'unevaluatedProperties' : 'additionalProperties']: false };
 }

@@ -44,6 +44,11 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Whether the schema takes properties also from other schemas. */
+export function isComposed(schema: JsonObject): boolean {
+  return ['$ref', 'allOf', 'anyOf', 'oneOf', 'if', 'dependentSchemas'].some((key) => Object.hasOwn(schema, key));
+}
+
 /** Yields the schema itself and every schema inside it, except `true` and `false`. */
 export function* subschemas(schema: JsonObject, path: readonly string[] = []): Generator<Subschema> {
   const children = [...childrenOf(schema)].map((child) => ({ ...child, path: [...path, ...child.step] }));
