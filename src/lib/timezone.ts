@@ -2,6 +2,7 @@
 
 import { readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { nearest } from './nearest.ts';
 
 export function isTimezone(name: string): boolean {
   try {
@@ -9,6 +10,12 @@ export function isTimezone(name: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Continues "must be a time zone such as `Europe/Berlin`": the name that was written, and what may have been meant. */
+export function notTimezone(name: string): string {
+  const near = nearest(name, Intl.supportedValuesOf('timeZone'));
+  return `, not \`${name.slice(0, 80)}\`${near === undefined ? '' : `: did you mean \`${near}\`?`}`;
 }
 
 /** The time zone of the host, which /etc/localtime names. cron uses it too. */

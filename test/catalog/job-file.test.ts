@@ -302,8 +302,14 @@ describe('errors have their place and say what is wrong', () => {
     ],
     [
       'command: ./run.sh\nschedules: [{cron: "0 3 * * *", timezone: Mars/X}]',
-      '2:43: `schedules.0.timezone` must be a time zone such as `Europe/Berlin`',
+      '2:43: `schedules.0.timezone` must be a time zone such as `Europe/Berlin`, not `Mars/X`',
     ],
+    [
+      'command: ./run.sh\nschedules: [{cron: "0 3 * * *", timezone: Europe/Pris}]',
+      '2:43: `schedules.0.timezone` must be a time zone such as `Europe/Berlin`, not `Europe/Pris`: did you mean `Europe/Paris`?',
+    ],
+    ['command: ./run.sh\nretry: 3', '2:8: `retry` must be an object such as `{limit: 3}`'],
+    ['command: ./run.sh\ncmd: ./run.sh', '2:1: unknown key `cmd`: write `command`'],
     ['command: ./run.sh\nschedules: [{timezone: UTC}]', '2:13: a schedule needs `cron`, or `at` for a single time'],
     ['command: ./run.sh\npermissions: {read: [{arg: path}]}', '2:28: there is no argument `path`'],
     ['command: ./run.sh\nimage: x', '2:1: `image` needs `executor: container`'],

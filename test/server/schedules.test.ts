@@ -249,7 +249,7 @@ describe('all errors of a schedule are reported at once', () => {
     '/cron is not a cron pattern: invalid value for minute: 61',
     '/jitter must be a duration such as `30s` or `1h30m`',
     '/labels/nominal_at is a label that flwd sets itself',
-    '/timezone must be a time zone such as `Europe/Berlin`',
+    '/timezone must be a time zone such as `Europe/Berlin`, not `Mars/X`',
   ];
 
   test.each([

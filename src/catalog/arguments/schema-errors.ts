@@ -3,6 +3,7 @@
 
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { nearest } from '../../lib/nearest.ts';
+import { notTimezone } from '../../lib/timezone.ts';
 import { nearestSize } from '../../lib/units.ts';
 import { errorLimit, type MemberError } from '../job/config-error.ts';
 import type { Spot } from '../job/config-text.ts';
@@ -88,7 +89,7 @@ function messageOf(
     }
     case 'format':
     case 'pattern':
-      if (typeof said === 'string') return `must be ${said}${params.format === 'size' ? sizeHint(data) : ''}`;
+      if (typeof said === 'string') return `must be ${said}${formatHint(params.format, data)}`;
       return keyword === 'format'
         ? `must be a valid ${params.format}`
         : `must match the pattern ${JSON.stringify(params.pattern)}`;
@@ -162,7 +163,9 @@ function hint(wanted: string, data: unknown, isYaml: boolean): string {
   return '';
 }
 
-function sizeHint(data: unknown): string {
+function formatHint(format: unknown, data: unknown): string {
+  if (format === 'timezone') return notTimezone(String(data));
+  if (format !== 'size') return '';
   const near = nearestSize(String(data));
   return near === undefined ? '' : `: did you mean \`${near}\`?`;
 }

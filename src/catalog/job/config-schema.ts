@@ -82,6 +82,7 @@ const retry = map(
     max_delay: duration,
     on: list(integer({ minimum: 1, maximum: 255 }), few),
   },
+  { says: 'an object such as `{limit: 3}`' },
 );
 const concurrency = map(
   { limit: integer({ minimum: 1 }) },

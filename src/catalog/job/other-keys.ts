@@ -7,6 +7,7 @@ const image = 'write `executor: container` and `image`, which this version does 
 
 /** The hints for keys at the top of config.yaml. */
 export const jobKeyHints: Readonly<Record<string, string>> = {
+  cmd: 'write `command`',
   serviceBindings: `${network}, and pass their addresses as arguments or in \`env\``,
   interpreter: 'write `command: ./run.sh`; the ending, the `#!` or `ulc_profile` says the language',
   script: 'put the commands into a file such as ./run.sh, and write `command: ./run.sh`',
@@ -24,6 +25,7 @@ export const jobKeyHints: Readonly<Record<string, string>> = {
 
 /** The hints for keys of a step. */
 export const stepKeyHints: Readonly<Record<string, string>> = {
+  cmd: 'write `command`',
   run: 'did you mean `command: [..]`, or `script: ./file` for a file of the job?',
   executor: 'all steps of a job have the `executor` of the job',
   container: image,

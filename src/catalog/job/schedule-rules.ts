@@ -9,7 +9,7 @@ import { isDate, isTooFar, mostYearsAhead } from '../../lib/cron/calendar-days.t
 import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
 import { startWords } from '../../lib/cron/start-words.ts';
 import { createSha256 } from '../../lib/sha256.ts';
-import { isTimezone } from '../../lib/timezone.ts';
+import { isTimezone, notTimezone } from '../../lib/timezone.ts';
 import { formatDuration, parseDuration } from '../../lib/units.ts';
 import { checkArguments } from '../arguments/arguments.ts';
 import { splitPointer } from '../arguments/schema-errors.ts';
@@ -39,7 +39,10 @@ export function checkSchedule(
   const { cron, timezone, args, jitterMs, labels } = terms;
   const errors: MemberError[] = checkWhen(terms);
   const isZone = timezone === null || isTimezone(timezone);
-  if (!isZone) errors.push(toError(['timezone'], 'timezone', 'must be a time zone such as `Europe/Berlin`'));
+  if (!isZone)
+    errors.push(
+      toError(['timezone'], 'timezone', `must be a time zone such as \`Europe/Berlin\`${notTimezone(timezone)}`),
+    );
   const times = cron === null ? null : parseCron(cron, (isZone && timezone) || 'UTC');
   if (times && 'problem' in times) errors.push(toError(['cron'], 'cron', times.problem));
   else if (times && jitterMs > 0) {
