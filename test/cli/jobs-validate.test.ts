@@ -179,6 +179,16 @@ test.each([
   expect(seen).toEqual({ stdout: '', stderr: `${message}\n`, code: 2 });
 });
 
+test('jobs validate names a config.yml, which flwd does not read', async () => {
+  const dir = createFolder();
+  writeFiles(dir, { 'jobs/ops/a/config.yml': good });
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({
+    stdout: '',
+    stderr: 'no jobs in jobs: rename jobs/ops/a/config.yml to config.yaml\n',
+    code: 3,
+  });
+});
+
 test('a script whose #! line names a program is started by the system, so it must be executable', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'jobs/a/config.yaml': 'command: ./run.rb\n', 'jobs/a/run.rb': '#!/usr/bin/env ruby\n' });

@@ -1,6 +1,6 @@
 // `flwd jobs validate`: checks jobs, or folders of jobs, and prints everything that is wrong with them.
 
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { JobDefinition, JobError } from '../../domain/job.ts';
 import { folderTrouble } from '../../lib/files/readable-folder.ts';
@@ -30,15 +30,19 @@ export async function run(options: Options, dirs: readonly string[]): Promise<Ex
     if (empty.length < dirs.length)
       output.text(`${valid.length} ${valid.length === 1 ? 'job is' : 'jobs are'} valid${broken}\n`);
   }
-  for (const dir of empty) {
-    const example = join(dir, 'hello');
-    output.warn(
-      `no jobs in ${dir}: each job is a folder with a config.yaml, such as ${join(example, 'config.yaml')}; ` +
-        `${ownName} init ${shellWord(example)} creates one`,
-    );
-  }
+  for (const dir of empty) output.warn(emptyWords(dir));
   if (invalid.length > 0) return exitCodes.wrongUse;
   return empty.length > 0 ? exitCodes.notFound : exitCodes.done;
+}
+
+function emptyWords(dir: string): string {
+  const [misnamed] = globSync(['config.yml', '*/config.yml', '*/*/config.yml'], { cwd: dir });
+  if (misnamed !== undefined) return `no jobs in ${dir}: rename ${join(dir, misnamed)} to config.yaml`;
+  const example = join(dir, 'hello');
+  return (
+    `no jobs in ${dir}: each job is a folder with a config.yaml, such as ${join(example, 'config.yaml')}; ` +
+    `${ownName} init ${shellWord(example)} creates one`
+  );
 }
 
 function assertFolder(dir: string): void {
