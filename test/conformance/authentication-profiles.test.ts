@@ -179,12 +179,13 @@ describe('a secure job', () => {
 
   test('all missing paths are reported at once', async () => {
     const args = { from: join(shared, 'granted', 'gone'), to: join(shared, 'granted', 'lost') };
+    const create = `create it first (a folder with \`mkdir -p ${args.to}\`), or let the job write to a folder above it`;
     const response = await server.fetch('/runs', { body: { job_id: 'copier', args } });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({
       errors: [
         { pointer: '/args/from', message: `'${args.from}' does not exist on this host`, keyword: 'path' },
-        { pointer: '/args/to', message: `'${args.to}' does not exist on this host`, keyword: 'path' },
+        { pointer: '/args/to', message: `'${args.to}' does not exist on this host: ${create}`, keyword: 'path' },
       ],
     });
   });

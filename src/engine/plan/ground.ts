@@ -12,6 +12,7 @@ import type { Grant, Isolation, RunAs } from '../../domain/run.ts';
 import type { Executor, ProfileReport } from '../../exec/executor.ts';
 import { namesOthersHome, othersHome, withHome } from '../../lib/files/home-path.ts';
 import { ownHome } from '../../lib/files/own-user.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import { type GrantedPath, withGrants } from './decision.ts';
 import { createDenials, type Denials } from './denials.ts';
 import { type Before, type Plan, type PlanRequest, type PolicyContext, planRun, type WantedPath } from './plan.ts';
@@ -141,7 +142,7 @@ async function groundPaths(plan: Plan, host: Host, denials: Denials) {
     if (path === undefined) {
       // A path outside the granted roots is refused with the same error whether it exists or not.
       if (isWider) mayHave(wanted, asked);
-      errors.add(missingPath(wanted));
+      errors.add(missingPath(wanted, wantedPaths));
       continue;
     }
     if (wanted.arg !== null) resolvedArgs[wanted.arg] = path;
@@ -200,11 +201,17 @@ async function isFolderOrFile(path: string): Promise<boolean> {
   }
 }
 
-function missingPath(wanted: WantedPath): ValidationError {
+function missingPath(wanted: WantedPath, all: readonly WantedPath[]): ValidationError {
+  const { shown, arg } = wanted;
+  // A job may ask for both kinds of access to an argument, which is one error.
+  const isWritten = all.some((one) => one.kind === 'write' && one.arg === arg);
+  const missing = `'${shown}' does not exist on this host`;
   const message =
-    wanted.arg === null
-      ? `the job asks for '${wanted.shown}' under permissions, but this host has no such file or folder: create it first`
-      : `'${wanted.shown}' does not exist on this host`;
+    arg === null
+      ? `the job asks for '${shown}' under permissions, but this host has no such file or folder: create it first`
+      : isWritten
+        ? `${missing}: create it first (a folder with \`mkdir -p ${shellWord(shown)}\`), or let the job write to a folder above it`
+        : missing;
   return { pointer: pointerOf(wanted), message, keyword: 'path' };
 }
 
