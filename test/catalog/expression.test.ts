@@ -50,6 +50,18 @@ test('integers and fractions can be mixed', () => {
   expect([valueIn('args.whole * args.part'), valueIn('args.whole + 1'), valueIn('7 / args.whole')]).toEqual([3, 3, 3]);
 });
 
+test('int reads only a text that is a whole number, and an empty text is not 0', () => {
+  for (const [text, value] of [
+    ['int("+12") + int("-5")', 7],
+    ['int(args.whole) + int(args.part) + int(2.9)', 5],
+    ['int(args.text)', -7],
+  ] as const)
+    expect(valueIn(text, { text: '-7' })).toBe(value);
+  for (const text of ['', ' ', '1.5', '0b1', '0x1f', 'x', '9223372036854775808'])
+    expect(() => valueIn('int(args.text)', { text })).toThrow('`int` needs a text that is a whole number');
+  expect(checkExpression('int([1])')).toContain("no matching overload for 'int(list");
+});
+
 test('an argument may have any name and any text', () => {
   expect(JSON.stringify(valueIn('args.strange'))).toBe(JSON.stringify(strange));
   expect(valueIn('args.strange.constructor')).toBe('a');

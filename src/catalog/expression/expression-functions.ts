@@ -25,9 +25,11 @@ export const methods: ReadonlySet<string> = new Set([...macros, ...bounded, ...p
 export const functions: ReadonlySet<string> = new Set(['has', 'size', 'string', 'int', 'double', 'bool', 'dyn']);
 
 const prefix = 'bounded_';
-const boundedNames: ReadonlySet<string> = new Set(bounded);
+/** The library's `int` turns an empty text into 0, and reads `0b1` and `0o7`. For CEL, these are errors. */
+const strict = ['int'] as const;
+const boundedNames: ReadonlySet<string> = new Set([...bounded, ...strict]);
 
-/** The name of a function's bounded version; undefined for a function that has no bounded version. */
+/** The name of a function's bounded or strict version; undefined if it has no such version. */
 export function boundedName(method: string): string | undefined {
   return boundedNames.has(method) ? prefix + method : undefined;
 }
@@ -61,6 +63,12 @@ function createEnvironment(): Environment {
   for (const name of variables) bare.registerVariable(name, 'dyn');
   return bare
     .registerVariable('event', 'string')
+    .registerFunction(`${prefix}int(int): int`, (value: bigint) => value)
+    .registerFunction(`${prefix}int(double): int`, (value: number) => {
+      if (!Number.isFinite(value)) throw new ExpressionError('`int` needs a finite number');
+      return BigInt(Math.trunc(value));
+    })
+    .registerFunction(`${prefix}int(string): int`, toInteger)
     .registerFunction(`string.${prefix}contains(string): bool`, (text: string, part: string) => {
       assertSearchable(text, part);
       return text.includes(part);
@@ -105,6 +113,12 @@ function addOperators(environment: Environment): Environment {
     environment.registerOperator(`double ${sign} int: double`, (a: number, b: bigint) => calculate(a, Number(b)));
   }
   return environment;
+}
+
+function toInteger(text: string): bigint {
+  if (!/^[+-]?\d{1,19}$/.test(text) || BigInt.asIntN(64, BigInt(text)) !== BigInt(text))
+    throw new ExpressionError('`int` needs a text that is a whole number');
+  return BigInt(text);
 }
 
 function assertSearchable(text: string, part: string): void {

@@ -129,7 +129,11 @@ function survey(ast: ASTNode, known: readonly Root[]): { references: References;
       return;
     }
     if (node.op === 'id') refer(node.args, variables);
-    if (node.op === 'call') assertKnown('function', node.args[0], functions);
+    if (node.op === 'call') {
+      const [name] = node.args;
+      assertKnown('function', name, functions);
+      node.args[0] = boundedName(name) ?? name;
+    }
     if (node.op === 'rcall') {
       visitMethod(node.args, variables);
       return;
