@@ -7,6 +7,7 @@ import type { KvPermissions } from './kv.ts';
 import type { StoredText } from './notification.ts';
 import { Problem } from './problem.ts';
 import type { Resources } from './resources.ts';
+import { unlessThere } from './unless-there.ts';
 
 /** From the strictest to the loosest. */
 const profiles: readonly SecurityProfile[] = ['secure', 'permissive', 'disabled'];
@@ -68,7 +69,7 @@ export function chooseProfile(
   if (!o.allowed.includes(chosen)) {
     throw new Problem(
       'profile-not-allowed',
-      `This instance does not allow the profile '${chosen}'. security.allow_profiles allows ${o.allowed.join(', ')}.`,
+      `This instance allows the profiles ${o.allowed.join(', ')}, but not '${chosen}': add it to security.allow_profiles in flwd.yaml, ${unlessThere}.`,
     );
   }
   // Any other profile gives a job more access than a job of an untrusted source may have.
@@ -126,7 +127,7 @@ export function chooseUser(o: {
     throw new Problem('grant-not-allowed', `${wish}, which no instance allows: ${instead}.`);
   }
   if (!o.allowed.includes(o.asked)) {
-    const fix = `add it to security.run_as in flwd.yaml, or remove run_as`;
+    const fix = `remove run_as, or add the user to security.run_as in flwd.yaml, ${unlessThere}`;
     throw new Problem('grant-not-allowed', `${wish}, which this instance does not allow: ${fix}.`);
   }
   return o.asked;
@@ -244,9 +245,7 @@ export function outsideRefusal(shown: readonly string[]): Problem {
   const are = shown.length === 1 ? 'is' : 'are';
   return new Problem(
     'grant-not-allowed',
-    `${quoted(shown)} ${are} not below any folder in security.paths: add ${fixes.join(' and ')} to flwd.yaml, ` +
-      'unless it is there already (flwd config show names the file), and restart the server, which reads the file ' +
-      'only when it starts.' +
+    `${quoted(shown)} ${are} not below any folder in security.paths: add ${fixes.join(' and ')} to flwd.yaml, ${unlessThere}.` +
       (entries.length < shown.length ? startsAtRoot : ''),
   );
 }

@@ -1,6 +1,6 @@
 // `flwd doctor` on a host that has everything it needs, and on hosts that lack something.
 
-import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
@@ -260,8 +260,21 @@ test('schedules and webhooks that can start nothing are named, with what to do',
     .toMatch(
       /^warn schedules dated \(\S+\) starts nothing: the calendar 'holidays' does not exist\n → add holidays to scheduler\.calendars in flwd\.yaml, and restart the server$/m,
     );
-  expect((await flwd(dir, 'schedules')).stdout).toMatch(/ dated .* no calendar {2,}The calendar 'holidays' does not/);
+  expect((await flwd(dir, 'schedules')).stdout).toMatch(/ dated .* no calendar {2,}The server does not know/);
   await restarted.stop();
+});
+
+testWith('bwrap')('a flwd.yaml that was changed since the server started is named', async () => {
+  const { dir, serve } = await createInstance({});
+  const server = await serve();
+  const doctor = async (): Promise<string> => (await flwd(dir, 'doctor')).stdout.replaceAll(/ +/g, ' ');
+  expect(await doctor()).not.toContain('flwd.yaml was changed');
+  appendFileSync(join(dir, 'flwd.yaml'), '\n');
+  const warning =
+    'warn flwd.yaml flwd.yaml was changed after the running server had started, so the server does not use the new settings yet\n → restart the server\n';
+  await expect.poll(doctor).toContain(warning);
+  await server.stop();
+  expect(await doctor()).not.toContain('flwd.yaml was changed');
 });
 
 testWith('bwrap')('broken jobs are named, with and without a server, and are only a warning', async () => {

@@ -30,13 +30,15 @@ test('channels are listed and tested, and the exit code says whether the message
   const refused = await flwd(dir, 'notify', 'test', 'team');
   expect(refused).toMatchObject({ code: 1 });
   expect(refused.stderr).toBe(`team: the message was not delivered to ${receiver.url}: the answer was 404\n`);
+  const add = (name: string) =>
+    `add '${name}' to notify.channels in flwd.yaml, unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts.`;
   expect(await flwd(dir, 'notify', 'test', 'other')).toMatchObject({
     code: 3,
-    stderr: "There is no channel 'other' in flwd.yaml; the channels are pager, team\n",
+    stderr: `The server has no channel 'other', but has pager, team: ${add('other')}\n`,
   });
   expect(await flwd(dir, 'notify', 'test', 'taem')).toMatchObject({
     code: 3,
-    stderr: "There is no channel 'taem' in flwd.yaml; did you mean 'team'?\n",
+    stderr: `The server has no channel 'taem'; did you mean 'team'? If not, ${add('taem')}\n`,
   });
 
   const validated = await flwd(dir, 'config', 'validate');

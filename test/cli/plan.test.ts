@@ -49,7 +49,7 @@ test('a plan names the channels of the job that flwd.yaml does not have', async 
   const { dir } = await createInstance({ backup: { 'config.yaml': JSON.stringify(config) } });
   const { stderr, code } = await flwd(dir, 'plan', 'backup');
   expect(code).toBe(0);
-  expect(stderr).toContain("warning: flwd.yaml has no channel 'team', which the job notifies");
+  expect(stderr).toContain("warning: the server has no channel 'team', which the job notifies");
 });
 
 test('a plan of a workflow names each step whose job lacks a stored secret', async () => {

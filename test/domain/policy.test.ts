@@ -37,7 +37,9 @@ describe('the profile of a run', () => {
   });
 
   test('must be one that the instance allows', () => {
-    expect(() => choose({ job: 'disabled' })).toThrow(refused('security.allow_profiles allows secure, permissive.'));
+    expect(() => choose({ job: 'disabled' })).toThrow(
+      refused("allows the profiles secure, permissive, but not 'disabled': add it to security.allow_profiles"),
+    );
     expect(() => choose({ job: 'disabled', trusted: false })).toThrow(refused('security.allow_profiles'));
   });
 

@@ -64,7 +64,7 @@ test('`calendar` names a calendar of flwd.yaml, and a schedule with an unknown c
   expect(await engine.fires('lost')).toEqual([]);
   expect(await engine.engine.schedules.list(localPrincipal)).toMatchObject([
     { isDone: true, denied: null },
-    { denied: { message: expect.stringContaining("The calendar 'no-such' does not exist") } },
+    { denied: { message: expect.stringContaining("The server does not know the calendar 'no-such': add it") } },
   ]);
   await engine.close();
 });

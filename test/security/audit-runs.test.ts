@@ -147,7 +147,7 @@ describe('the audit entry of a run', () => {
         }),
       );
     const allowed =
-      "This instance does not allow the profile 'disabled'. security.allow_profiles allows secure, permissive.";
+      "This instance allows the profiles secure, permissive, but not 'disabled': add it to security.allow_profiles in flwd.yaml, unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts.";
     const object = { kind: 'run', id: null };
     const about = { object, source: 'local-fs' };
     await expect.poll(refused).toEqual(

@@ -142,7 +142,7 @@ except urllib.error.HTTPError as error: print(error.code)`,
   });
 
   test.each([
-    ['unlisted', 'grant-not-allowed', 'add it to security.run_as in flwd.yaml'],
+    ['unlisted', 'grant-not-allowed', 'add the user to security.run_as in flwd.yaml, unless it is there already'],
     ['root', 'grant-not-allowed', 'use security_profile: disabled'],
     ['unknown', 'isolation-unavailable', 'this host has no such user'],
   ])('does not start the job %s', async (job, slug, detail) => {

@@ -328,7 +328,11 @@ describe('single times, days and pauses', () => {
     const unknown = await problemOf(
       await server.post('/schedules', { job_id: 'plain', cron: '0 3 * * *', except: 'no-such' }),
     );
-    expect(unknown.errors).toEqual(['/except has no such calendar: `no-such`']);
+    expect(unknown.errors).toEqual([
+      expect.stringContaining(
+        '/except names a calendar that the server does not know, `no-such`: add it to scheduler.calendars in flwd.yaml, unless',
+      ),
+    ]);
     const far = { job_id: 'plain', cron: '* * * * *', calendar: ['9999-12-31'], except: '9998-12-31' };
     for (const path of ['/schedules', '/schedules/preview'])
       expect((await problemOf(await server.post(path, far))).errors).toEqual([

@@ -2,8 +2,10 @@
 // Exits with 0 if the host can enforce the default profile, a server can use the files of the instance, and no data is
 // damaged. Needs no server, and does not disturb a running one.
 
+import { statSync } from 'node:fs';
 import type { Client } from '../../client/client.ts';
-import type { HostCheck } from '../../domain/host-check.ts';
+import { type HostCheck, warn } from '../../domain/host-check.ts';
+import { systemClock } from '../../lib/clock.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
@@ -12,12 +14,12 @@ import { everyPage } from '../session/pages.ts';
 import { checkTakeover } from '../takeover/check-takeover.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
-  const { config, warnings } = loadConfiguration(options);
+  const { config, file, warnings } = loadConfiguration(options);
   for (const warning of warnings) process.stderr.write(`flwd: ${warning}\n`);
   const { examineHost } = await import('../../operator.ts');
   const served = await askServer(config.instance.dataDir, readServed);
   const { checks: ofHost, canRunDefault, canServe } = await examineHost(config, served);
-  const checks = [...ofHost, ...(await checkTakeover(config, served))];
+  const checks = [...ofHost, ...checkAge(file, served?.startedAtMs), ...(await checkTakeover(config, served))];
   const { defaultProfile } = config.security;
   if (options.has('json'))
     process.stdout.write(
@@ -33,7 +35,24 @@ async function readServed(server: Client) {
   const { invalid } = await server.call('listJobs', { query: { limit: 1 } });
   const pages = await everyPage((from) => server.call('listSchedules', { query: from }));
   const broken = invalid.map(({ id }) => id);
-  return { sources, broken, schedules: pages.flatMap(({ schedules }) => schedules) };
+  return {
+    sources,
+    broken,
+    schedules: pages.flatMap(({ schedules }) => schedules),
+    startedAtMs: await startOf(server),
+  };
+}
+
+/** When the server started, at most a second too late; undefined: the server is unhealthy. */
+async function startOf(server: Client): Promise<number | undefined> {
+  const health = await server.call('getHealth').catch(() => undefined);
+  return health && systemClock.now() - health.uptime_seconds * 1000;
+}
+
+function checkAge(file: string | null, startedAtMs = Infinity): HostCheck[] {
+  if (file === null || statSync(file).mtimeMs <= startedAtMs) return [];
+  const detail = `${file} was changed after the running server had started, so the server does not use the new settings yet`;
+  return [warn('flwd.yaml', detail, 'restart the server')];
 }
 
 function table(checks: readonly HostCheck[]): string {

@@ -96,7 +96,7 @@ function describe(
   for (const { step_id: id, job_id: jobId, detail } of plan.missing_step_secrets)
     output.warn(`warning: the step '${id}'${jobId === plan.job_id ? '' : ` of '${jobId}'`} would fail: ${detail}`);
   for (const name of plan.missing_channels)
-    output.warn(`warning: flwd.yaml has no channel '${name}', which the job notifies`);
+    output.warn(`warning: the server has no channel '${name}', which the job notifies`);
   const then = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;
   const start = isComplete ? then : `with the missing secrets, ${then}`;
   const asks = approvalWords(job.steps);

@@ -14,7 +14,7 @@ import { validationError } from '../../domain/problem.ts';
 import { isHttpUrl } from '../../lib/http/http-url.ts';
 import { parseDuration } from '../../lib/units.ts';
 import { defaultsOf, namesIn, namingRefusal } from '../plan/secret-references.ts';
-import { type Calendars, unknownCalendars } from './schedule-times.ts';
+import { addCalendar, type Calendars, unknownCalendars } from './schedule-times.ts';
 
 /** The body of POST /schedules, PUT /schedules/{id} and POST /schedules/preview. */
 export type ScheduleRequest = Omit<RawSchedule, 'heartbeat'> & {
@@ -48,7 +48,11 @@ export function readScheduleRequest(
   const terms = toTerms(request, timezone, errors);
   addErrors(terms, job, errors);
   for (const { member, name } of unknownCalendars(terms, calendars))
-    errors.add({ pointer: `/${member}`, message: `has no such calendar: \`${name}\``, keyword: 'calendar' });
+    errors.add({
+      pointer: `/${member}`,
+      message: `names a calendar that the server does not know, \`${name}\`: ${addCalendar}`,
+      keyword: 'calendar',
+    });
   if (errors.size > 0) throw validationError(errors.errors(), errors.size);
   return { terms, job };
 }

@@ -3,6 +3,7 @@
 
 import { invariant, Problem } from '../../domain/problem.ts';
 import { isCalendarName, type Schedule } from '../../domain/schedule.ts';
+import { unlessThere } from '../../domain/unless-there.ts';
 import { bootId } from '../../lib/boot-id.ts';
 import { type Days, onDays } from '../../lib/cron/calendar-days.ts';
 import { type CronTimes, parseCron } from '../../lib/cron/cron.ts';
@@ -46,14 +47,13 @@ export function unknownCalendars({ calendar, except }: Terms, calendars: Calenda
   );
 }
 
+export const addCalendar = `add it to scheduler.calendars in flwd.yaml, ${unlessThere}`;
+
 /** A schedule that names an unknown calendar starts nothing, because it might start a run on a holiday. */
 export function calendarRefusal(terms: Terms, calendars: Calendars): Problem | undefined {
   const [unknown] = unknownCalendars(terms, calendars);
   if (!unknown) return undefined;
-  return new Problem(
-    'job-invalid',
-    `The calendar '${unknown.name}' does not exist: add it to scheduler.calendars in flwd.yaml.`,
-  );
+  return new Problem('job-invalid', `The server does not know the calendar '${unknown.name}': ${addCalendar}.`);
 }
 
 /**

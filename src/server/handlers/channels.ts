@@ -3,6 +3,7 @@
 import type { ChannelType } from '../../domain/notification.ts';
 import { holdsScope, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
+import { unlessThere } from '../../domain/unless-there.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { listSome } from '../../lib/list-some.ts';
 import { nearest } from '../../lib/nearest.ts';
@@ -45,9 +46,10 @@ export function createChannelHandlers(o: {
   async function unknownChannel(name: string): Promise<Problem> {
     const names = (await o.channels.list()).map((channel) => channel.name);
     const near = nearest(name, names);
-    const hint = near === undefined ? `the channels are ${listSome(names)}` : `did you mean '${near}'?`;
-    const what = `There is no channel '${name}' in flwd.yaml`;
-    return new Problem('channel-not-found', names.length === 0 ? `${what}.` : `${what}; ${hint}`);
+    const known = names.length === 0 ? '' : `, but has ${listSome(names)}`;
+    const hint = near === undefined ? `${known}:` : `; did you mean '${near}'? If not,`;
+    const add = `add '${name}' to notify.channels in flwd.yaml, ${unlessThere}.`;
+    return new Problem('channel-not-found', `The server has no channel '${name}'${hint} ${add}`);
   }
 
   return {
