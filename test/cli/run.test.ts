@@ -275,7 +275,7 @@ describe('Ctrl-C', () => {
     expect(processesWith(dataDir)).toEqual([]);
   });
 
-  test('is what a closed terminal is for a run without a server; a run of a server continues', async () => {
+  test('has the effect of a closed terminal on a run without a server; a run of a server continues', async () => {
     const { dir, dataDir, serve } = await createInstance({ willing });
     const alone = start(dir, ['willing']);
     await alone.prints(/ready/);

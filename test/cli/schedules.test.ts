@@ -118,7 +118,7 @@ test('a schedule can be previewed without being saved, and an invalid one is ref
   expect(await flwd(dir, 'schedules', 'release', id, '--after', 'noon')).toMatchObject({ code: 2 });
 });
 
-test('adding a schedule warns of a missing path or secret, with which a run would be refused now', async () => {
+test('adding a schedule warns of a missing path or secret, because of which a run would be refused now', async () => {
   const argspec = {
     type: 'object',
     properties: { input: { type: 'string' }, key: { type: 'string', format: 'secret' } },

@@ -37,7 +37,7 @@ const send = async (url: string, value: object): Promise<{ status: number; run_i
   return { status: answer.status, ...JSON.parse(await answer.text()) };
 };
 
-test('a webhook or schedule that would leave out a required argument says how to give it there', async () => {
+test('flwd webhooks add and schedules add say how to give a required argument that is missing', async () => {
   const argspec = {
     type: 'object',
     required: ['password', 'target'],
@@ -51,9 +51,9 @@ test('a webhook or schedule that would leave out a required argument says how to
     code: 2,
     stdout: '',
     stderr:
-      'password is missing: give it from the delivery, with --arg password=EXPRESSION, or give it a stored secret in ' +
-      'config.yaml, with `default: {secret: NAME}`\n' +
-      'target is missing: give it from the delivery, with --arg target=EXPRESSION\n' +
+      'password is missing: take it from the delivery with --arg password=EXPRESSION, or give it a stored secret in ' +
+      'config.yaml with `default: {secret: NAME}`\n' +
+      'target is missing: take it from the delivery with --arg target=EXPRESSION\n' +
       '--taget: there is no argument `taget`: did you mean `target`?\n',
   });
   expect(await flwd(dir, 'schedules', 'add', 'dump', '--cron', '0 3 * * *')).toEqual({

@@ -478,7 +478,7 @@ describe('a hint is given for', () => {
       'the script has Windows line endings: save it with Unix line endings, for example with `dos2unix`',
     );
     expect(hintFor('#! /usr/bin/ruby -w')).toBe(
-      'its first line names /usr/bin/ruby, which the job does not see: install it on the host, or correct the line',
+      'the script’s first line names /usr/bin/ruby, which the job does not see: install it on the host, or correct the line',
     );
   });
 

@@ -16,7 +16,7 @@ const askedSignals = ['SIGTERM', 'SIGINT'] as const;
 const stopSignals = [...askedSignals, 'SIGHUP'] as const;
 
 /**
- * Whether a signal says no more than the one before. The shell and the kernel may both send a SIGHUP, at any interval,
+ * Whether a signal only repeats the one before. The shell and the kernel may both send a SIGHUP, at any interval,
  * so it never counts as a second signal.
  */
 function isEcho(signal: NodeJS.Signals, sinceMs: number): boolean {
@@ -76,7 +76,7 @@ export type Interrupts = {
  * signal comes before that, the process ends. There is only one listener, so that no signal is lost between two
  * listeners.
  * @param o.isOwn whether this command runs the job itself. Then a closed terminal counts as Ctrl-C. Otherwise it ends
- * the command alone, and a server continues the run.
+ * only the command, and a server continues the run.
  */
 export function keepInterrupts({ isOwn }: { readonly isOwn: boolean }): Interrupts {
   let isKept = false;

@@ -48,8 +48,8 @@ export async function run(options: Options, operands: readonly string[]): Promis
 /** The required arguments that the webhook would not give. The server refuses a webhook without them, too. */
 function missingArguments(job: Job, given: JsonObject = {}): WordError[] {
   return missingFields(argumentFields(job.args), given, []).map(({ kind, path }) => {
-    const words = `${path[0]} is missing: give it from the delivery, with --arg ${path[0]}=EXPRESSION`;
-    const stored = ', or give it a stored secret in config.yaml, with `default: {secret: NAME}`';
+    const words = `${path[0]} is missing: take it from the delivery with --arg ${path[0]}=EXPRESSION`;
+    const stored = ', or give it a stored secret in config.yaml with `default: {secret: NAME}`';
     return { path, message: kind === 'secret' ? words + stored : words };
   });
 }

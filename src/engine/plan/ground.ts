@@ -203,7 +203,7 @@ async function isFolderOrFile(path: string): Promise<boolean> {
 
 function missingPath(wanted: WantedPath, all: readonly WantedPath[]): ValidationError {
   const { shown, arg } = wanted;
-  // A job may ask for both kinds of access to an argument, which is one error.
+  // A job may ask to read and to write the path in an argument. Both then have the same message, reported once.
   const isWritten = all.some((one) => one.kind === 'write' && one.arg === arg);
   const missing = `'${shown}' does not exist on this host`;
   const message =

@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs';
 
-/** Its first 256 bytes at most, without the newline; empty if the file cannot be read. */
+/** Returns at most 256 bytes of the line, without the newline; an empty text if the file cannot be read. */
 export function firstLineOf(path: string): string {
   const buffer = Buffer.alloc(256);
   try {

@@ -166,7 +166,7 @@ function hintForFirstLine({ command: [script = ''], firstLineOf }: FailedAttempt
   const [, interpreter = ''] = /^#!\s*(\S+)/.exec(line) ?? [];
   if (interpreter === '' || !isPlain(interpreter)) return undefined;
   if (line.endsWith('\r')) return `the script has Windows line endings: ${saveForUnix}`;
-  return `its first line names ${interpreter}, which the job does not see: install it on the host, or correct the line`;
+  return `the script’s first line names ${interpreter}, which the job does not see: install it on the host, or correct the line`;
 }
 
 function hintForStart(failed: FailedAttempt): string | undefined {
