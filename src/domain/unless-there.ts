@@ -2,4 +2,4 @@
 
 /** Follows `add … to flwd.yaml, ` or `add … in flwd.yaml, `. */
 export const unlessThere =
-  'unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts';
+  'unless it is there already (flwd config show names the file). Then restart the server, which reads the file only when it starts';

@@ -33,7 +33,7 @@ test('if it is not allowed, the error says what to add', async () => {
   const home = createHome({ 'jobs/fixed/config.yaml': 'command: ["true"]\npermissions: {write: [~/data]}\n' });
   expect(await flwd(home, 'fixed')).toMatchObject({
     stderr:
-      "'~/data' is not below any folder in security.paths: add security: {paths: [~/data]} to flwd.yaml, unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts.\n",
+      "'~/data' is not below any folder in security.paths: add security: {paths: [~/data]} to flwd.yaml, unless it is there already (flwd config show names the file). Then restart the server, which reads the file only when it starts.\n",
     code: 4,
   });
 });

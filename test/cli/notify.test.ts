@@ -31,7 +31,7 @@ test('channels are listed and tested, and the exit code says whether the message
   expect(refused).toMatchObject({ code: 1 });
   expect(refused.stderr).toBe(`team: the message was not delivered to ${receiver.url}: the answer was 404\n`);
   const add = (name: string) =>
-    `add '${name}' to notify.channels in flwd.yaml, unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts.`;
+    `add '${name}' to notify.channels in flwd.yaml, unless it is there already (flwd config show names the file). Then restart the server, which reads the file only when it starts.`;
   expect(await flwd(dir, 'notify', 'test', 'other')).toMatchObject({
     code: 3,
     stderr: `The server has no channel 'other', but has pager, team: ${add('other')}\n`,

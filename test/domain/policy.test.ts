@@ -170,7 +170,7 @@ describe('a path that a secure job asks for', () => {
     ['photos', 'the folder that contains it', fromRoot],
   ])('outside of security.paths, shown as %s, is refused with what to write where', (shown, entry, more = '') => {
     expect(() => checkPath('read', '/mnt/photos', shown, leave)).toThrow(
-      `'${shown}' is not below any folder in security.paths: add ${entry} to flwd.yaml, unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts.${more}`,
+      `'${shown}' is not below any folder in security.paths: add ${entry} to flwd.yaml, unless it is there already (flwd config show names the file). Then restart the server, which reads the file only when it starts.${more}`,
     );
   });
 
@@ -180,7 +180,7 @@ describe('a path that a secure job asks for', () => {
     [['a', 'b'], "'a', 'b'", 'the folders that contain them', fromRoot],
   ])('is refused together with other paths in one message: %j', (shown, named, entry, more = '') => {
     expect(outsideRefusal(shown).message).toBe(
-      `${named} are not below any folder in security.paths: add ${entry} to flwd.yaml, unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts.${more}`,
+      `${named} are not below any folder in security.paths: add ${entry} to flwd.yaml, unless it is there already (flwd config show names the file). Then restart the server, which reads the file only when it starts.${more}`,
     );
   });
 

@@ -117,7 +117,7 @@ describe('no job gets less isolation than promised', () => {
       422,
       expect.objectContaining({
         detail:
-          "This instance allows the profiles secure, permissive, but not 'disabled': add it to security.allow_profiles in flwd.yaml, unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts.",
+          "This instance allows the profiles secure, permissive, but not 'disabled': add it to security.allow_profiles in flwd.yaml, unless it is there already (flwd config show names the file). Then restart the server, which reads the file only when it starts.",
       }),
     ]);
   });

@@ -147,7 +147,7 @@ describe('the audit entry of a run', () => {
         }),
       );
     const allowed =
-      "This instance allows the profiles secure, permissive, but not 'disabled': add it to security.allow_profiles in flwd.yaml, unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts.";
+      "This instance allows the profiles secure, permissive, but not 'disabled': add it to security.allow_profiles in flwd.yaml, unless it is there already (flwd config show names the file). Then restart the server, which reads the file only when it starts.";
     const object = { kind: 'run', id: null };
     const about = { object, source: 'local-fs' };
     await expect.poll(refused).toEqual(
@@ -172,7 +172,7 @@ describe('the audit entry of a run', () => {
           asked: { read: ['/root'] },
           trigger: 'api',
           message:
-            "'/root' is not below any folder in security.paths: add security: {paths: [/root]} to flwd.yaml, unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts.",
+            "'/root' is not below any folder in security.paths: add security: {paths: [/root]} to flwd.yaml, unless it is there already (flwd config show names the file). Then restart the server, which reads the file only when it starts.",
         },
         expect.objectContaining({
           reason: 'profile-not-allowed',

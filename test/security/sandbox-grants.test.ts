@@ -91,7 +91,7 @@ describe.each(users)('if the server runs as $user,', async ({ as }) => {
     [
       'not granted',
       outside,
-      "'it' is not below any folder in security.paths: add security: {paths: [it]} to flwd.yaml, unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts.",
+      "'it' is not below any folder in security.paths: add security: {paths: [it]} to flwd.yaml, unless it is there already (flwd config show names the file). Then restart the server, which reads the file only when it starts.",
     ],
   ])('a link to a file that is %s is never followed', async (_, link, refused) => {
     await rm(join(granted, 'open'), { recursive: true });

@@ -43,7 +43,7 @@ async function readServed(server: Client) {
   };
 }
 
-/** When the server started, at most a second too late; undefined: the server is unhealthy. */
+/** Returns when the server started, or up to a second later. Returns undefined if the server is unhealthy. */
 async function startOf(server: Client): Promise<number | undefined> {
   const health = await server.call('getHealth').catch(() => undefined);
   return health && systemClock.now() - health.uptime_seconds * 1000;
