@@ -128,7 +128,18 @@ const nodes = [
   'a: !!binary aGk=',
   'a: !!float 1',
 ];
-const files = ['%YAML 1.1\n---\na: yes', 'a: 1\n---\nb: 2', 'a:\n\tb: 1', 'a: 1\rb: 2', 'a: >+\n\n  '];
+const files = [
+  '%YAML 1.1\n---\na: yes',
+  'a: 1\n---\nb: 2',
+  'a:\n\tb: 1',
+  'a: 1\rb: 2',
+  'a: >+\n\n  ',
+  'a: |1\n    ',
+  'a:\n-  "k"-: 1',
+  'a:\n- "k" b: 1',
+  "a:\n- 'k''s' b: 1",
+  'a:\n- {k: 1} b: 1',
+];
 
 test.each([...plain, ...nodes, ...files])('only yaml reads an unusual text: %j', (text) => {
   expect(readSimpleYaml(text)).toBeUndefined();

@@ -10,15 +10,19 @@ const maxDepth = 32;
  * says.
  */
 const longestKey = 1024;
-/** Tabs, unusual line breaks, directives, document markers, `|+`, and words that begin with `&`, `!`, `? `, `: `. */
+/**
+ * Tabs, unusual line breaks, directives, document markers, `|+`, `|2`, and words that begin with `&`, `!`, `? `, `: `.
+ * Also other text after a quoted text or after a closing bracket.
+ */
 const corner =
-  /[\t\u0085\u2028\u2029\ufeff]|\r(?!\n)|^ *(?:%|---|\.\.\.)|[|>]\d?\+|(?:^|[\s[{,])(?:[&!]|[?:](?:\s|$))/m;
+  /[\t\u0085\u2028\u2029\ufeff]|\r(?!\n)|^ *(?:%|---|\.\.\.)|[|>]-?[\d+]|(?:^|[\s[{,])(?:[&!]|[?:](?:\s|$)|(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\n]|'')*')(?:#| *[^\s,:\]}#]))|[\]}](?:#| *[^\s,:\]}#])/m;
 
 export type YamlValue = null | boolean | number | string | YamlValue[] | YamlMap;
 export type YamlMap = { [key: string]: YamlValue };
 
 export function readSimpleYaml(text: string): YamlMap | undefined {
-  if (corner.test(text) || hasLongLine(text)) return undefined;
+  // The pattern takes long for a long line, so the length is checked first.
+  if (hasLongLine(text) || corner.test(text)) return undefined;
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without tags a text holds nothing else
     const value = load(text, { maxDepth, maxAliases: 0 }) as YamlValue;
