@@ -230,7 +230,7 @@ test('flwd webhooks and flwd schedules name the jobs that they lack because thei
   put('bad', 'command: [date]\nwebhooks: {name: push}\n');
   await serve();
   const words = (what: string) =>
-    `no ${what}\nThe job bad is broken, so it has no ${what}: flwd jobs bad shows its errors.\n`;
+    `no ${what}\nThe job bad is broken, so its ${what} start nothing: flwd jobs bad shows its errors.\n`;
   for (const what of ['webhooks', 'schedules']) {
     expect(await flwd(dir, what)).toEqual({ code: 0, stdout: '', stderr: words(what) });
     expect(await flwd(dir, what, '--job', 'bad')).toMatchObject({ stderr: words(what) });
@@ -246,5 +246,7 @@ test('flwd webhooks and flwd schedules name the jobs that they lack because thei
   put('worse', 'command: 7\n');
   await expect
     .poll(async () => (await flwd(dir, 'webhooks')).stderr)
-    .toBe('no webhooks\n2 jobs are broken, so they have no webhooks (bad, worse): flwd jobs shows their errors.\n');
+    .toBe(
+      'no webhooks\n2 jobs are broken, so their webhooks start nothing (bad, worse): flwd jobs shows their errors.\n',
+    );
 });

@@ -19,10 +19,10 @@ export async function noteBrokenJobs(
   const [only] = ids;
   if (only === undefined) return;
   if (ids.length === 1) {
-    output.say(`The job ${only} is broken, so it has no ${what}: ${command('jobs', only)} shows its errors.`);
+    output.say(`The job ${only} is broken, so its ${what} start nothing: ${command('jobs', only)} shows its errors.`);
     return;
   }
   output.say(
-    `${ids.length} jobs are broken, so they have no ${what} (${listSome(ids)}): ${command('jobs')} shows their errors.`,
+    `${ids.length} jobs are broken, so their ${what} start nothing (${listSome(ids)}): ${command('jobs')} shows their errors.`,
   );
 }
