@@ -10,12 +10,25 @@ const maxDepth = 32;
  * says.
  */
 const longestKey = 1024;
-/**
- * Tabs, unusual line breaks, directives, document markers, `|+`, `|2`, and words that begin with `&`, `!`, `? `, `: `.
- * Also other text after a quoted text or after a closing bracket.
- */
-const corner =
-  /[\t\u0085\u2028\u2029\ufeff]|\r(?!\n)|^ *(?:%|---|\.\.\.)|[|>]-?[\d+]|(?:^|[\s[{,])(?:[&!]|[?:](?:\s|$)|(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\n]|'')*')(?:#| *[^\s,:\]}#]))|[\]}](?:#| *[^\s,:\]}#])/m;
+const quotedText = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\n]|'')*'/;
+const closingBracket = /[\]}]/;
+/** What follows a quoted text or a closing bracket in a wrong text: no separator, no end, and no comment. */
+const wrongRest = /#| *[^\s,:\]}#]/;
+const startOfWord = /^|[\s[{,]/;
+const corners = [
+  /[\t\u0085\u2028\u2029\ufeff]|\r(?!\n)/, // a tab, or an unusual line break
+  /^ *(?:%|---|\.\.\.)/, // a directive, or a marker of a document
+  /[|>]-?[\d+]/, // `|+`, `|2`
+  inTurn(startOfWord, /[&!]|[?:](?:\s|$)/), // a word that begins with `&`, `!`, `? ` or `: `
+  inTurn(startOfWord, quotedText, wrongRest),
+  inTurn(closingBracket, wrongRest),
+];
+const corner = new RegExp(corners.map(({ source }) => source).join('|'), 'm');
+
+/** Returns a pattern for the given patterns, one after the other. */
+function inTurn(...patterns: readonly RegExp[]): RegExp {
+  return new RegExp(patterns.map(({ source }) => `(?:${source})`).join(''));
+}
 
 export type YamlValue = null | boolean | number | string | YamlValue[] | YamlMap;
 export type YamlMap = { [key: string]: YamlValue };
