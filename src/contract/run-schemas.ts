@@ -374,6 +374,9 @@ export const plan = named('Plan', {
   unusable_grants: Type.Array(grant, {
     description: 'Granted paths that the job’s user still cannot use, because of their owner or mode on the host',
   }),
+  hidden_paths: Type.Array(Type.Object({ arg: Type.String(), path: Type.String() }), {
+    description: 'Paths in arguments with `format: path` that the sandbox would not show to the job',
+  }),
   network_reach: textOrNull('What the run can reach over the network, in words'),
   secrets: Type.Array(Type.String({ description: 'Names of the secret arguments that the run would get' })),
   stored_secrets: Type.Array(Type.String({ description: 'Names of the stored secrets that the run would get' })),

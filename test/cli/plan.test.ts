@@ -52,6 +52,25 @@ test('a plan names the channels of the job that flwd.yaml does not have', async 
   expect(stderr).toContain("warning: the server has no channel 'team', which the job notifies");
 });
 
+test('a plan names the path in an argument that the sandbox would not show, and the permission to write', async () => {
+  const path = { type: 'string', format: 'path' };
+  const config = {
+    command: ['true'],
+    argspec: { type: 'object', properties: { src: path, dest: path, log: path, tool: path } },
+    permissions: { read: [{ arg: 'dest' }] },
+  };
+  const { dir } = await createInstance({ mirror: { 'config.yaml': JSON.stringify(config) } });
+  const plan = (...words: string[]) => flwd(dir, 'plan', 'mirror', ...words);
+  expect(await plan('--src', '/home/nina/www', '--log', 'out.log', '--tool', '/usr/bin/tar')).toMatchObject({
+    code: 0,
+    stderr:
+      'warning: the sandbox does not show /home/nina/www (src) to the job: if the host has it, allow it with ' +
+      '`permissions: {read: [{arg: src}]}` in config.yaml, or `write` to change it; the operator must list the path ' +
+      'in `security.paths` of flwd.yaml\n',
+  });
+  expect((await plan('--dest', '/etc/hosts')).stderr).not.toContain('warning: the sandbox');
+});
+
 test('a plan of a workflow names each step whose job lacks a stored secret', async () => {
   const argspec = { type: 'object', properties: { password: { type: 'string', format: 'secret' } } };
   const { dir } = await createInstance({

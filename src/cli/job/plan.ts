@@ -93,6 +93,10 @@ function describe(
     output.warn(
       `warning: the owner and mode of ${path} do not let uid ${isolation.uid} ${kind === 'read' ? 'read' : 'write to'} it: change them, or set \`run_as\` in config.yaml`,
     );
+  for (const { arg, path } of plan.hidden_paths)
+    output.warn(
+      `warning: the sandbox does not show ${path} (${arg}) to the job: if the host has it, allow it with \`permissions: {read: [{arg: ${arg}}]}\` in config.yaml, or \`write\` to change it; the operator must list the path in \`security.paths\` of flwd.yaml`,
+    );
   for (const { step_id: id, job_id: jobId, detail } of plan.missing_step_secrets)
     output.warn(`warning: the step '${id}'${jobId === plan.job_id ? '' : ` of '${jobId}'`} would fail: ${detail}`);
   for (const name of plan.missing_channels)

@@ -10,6 +10,7 @@ import { onConflictOf } from '../add-run.ts';
 import type { Queue } from '../queue/queue.ts';
 import { asksPerson, withAgentApproval } from './agent-approval.ts';
 import type { GroundedPlan } from './ground.ts';
+import { hiddenPaths } from './hidden-paths.ts';
 import type { SecretLookup } from './secret-references.ts';
 import { missingStepSecrets } from './step-secrets.ts';
 import { unusableGrants } from './unusable-grants.ts';
@@ -44,6 +45,7 @@ export async function answerPlan(
     limits: plan.limits,
     grants: plan.grants,
     unusable_grants: await unusableGrants(plan),
+    hidden_paths: hiddenPaths(plan),
     network_reach: networkReach(plan.network, plan.profile, o.trustsJobs),
     secrets: plan.entry.definition.secretArgs.filter((name) => Object.hasOwn(plan.args, name)),
     stored_secrets: plan.storedSecrets,

@@ -39,7 +39,10 @@ export function isPlain(path: string): boolean {
 const ownOfSandbox = ['/tmp', '/dev', '/proc', '/run/flwd'];
 const systemFolders = ['/usr', '/bin', '/lib', '/lib32', '/lib64', '/libx32', '/sbin'];
 
-export function kindOfPath(path: string, { profile, read, write }: FailedAttempt['plan']): PathKind {
+export function kindOfPath(
+  path: string,
+  { profile, read, write }: Pick<FailedAttempt['plan'], 'profile' | 'read' | 'write'>,
+): PathKind {
   const whole = posix.resolve('/workspace', path);
   const isBelow = (roots: readonly string[]) => roots.some((root) => isWithin(whole, root));
   if (isBelow(write)) return 'granted';
