@@ -32,7 +32,7 @@ export const problems = {
     title: 'Source Untrusted',
     cause:
       'The job’s source is not trusted (`trusted: false`), and the run or schedule needs something that `flwd.yaml` does not allow for this source.',
-    fix: 'Ask the operator to check the job, and then to set the key of the source in `flwd.yaml` that `detail` names.',
+    fix: 'Ask the operator to check the job, and to set a key for this source in `flwd.yaml`. `detail` names the key.',
   },
   'job-not-found': {
     status: 404,
@@ -88,7 +88,7 @@ export const problems = {
     title: 'Trigger Chain Too Long',
     cause:
       'In a chain of triggers, the end of each run starts the next run. The ninth trigger of a chain would start this run, but a chain may have at most 8 triggers. Perhaps the triggers form a circle.',
-    fix: 'The message names the jobs of the chain. Remove one of the triggers, or give it an `if` that ends the chain.',
+    fix: '`detail` names the jobs of the chain. Remove one of the triggers, or give it an `if` that ends the chain.',
   },
   'delivery-not-found': {
     status: 404,
@@ -106,7 +106,7 @@ export const problems = {
     status: 403,
     title: 'Signature Invalid',
     cause:
-      'The delivery of a webhook is not signed, or is signed with another key, or its time differs from that of the server by more than five minutes.',
+      'The delivery to the webhook is not signed, or is signed with another secret, or its time differs from the server’s time by more than five minutes.',
     fix: 'Give the sender the secret that the webhook names, and compare the clocks of both machines.',
   },
   'secret-not-found': {
@@ -172,7 +172,7 @@ export const problems = {
   'revision-expired': {
     status: 409,
     title: 'Revision Expired',
-    cause: 'flwd no longer has the job’s files as they were for that run.',
+    cause: 'flwd no longer has the files of this revision of the job.',
     fix: 'To rerun with the current files, send `revision: latest`. To read the current files, leave `revision` out.',
   },
   'approval-not-pending': {
@@ -239,7 +239,7 @@ export const problems = {
     status: 416,
     title: 'Range Not Satisfiable',
     cause: 'The requested range is outside the artifact.',
-    fix: 'Request bytes below the artifact’s size.',
+    fix: 'Request a range that begins before the end of the artifact.',
   },
   'job-invalid': {
     status: 422,
@@ -318,7 +318,7 @@ export const problems = {
     status: 500,
     title: 'Log Damaged',
     cause: 'The file that contains these log lines is damaged or missing.',
-    fix: 'Request again with `cursor=` and the value of `next_cursor` to read the lines after the damage, or restore a backup.',
+    fix: 'To read the lines after the damage, send the value of `next_cursor` as `cursor`. To get the damaged lines back, restore a backup.',
   },
   'database-damaged': {
     status: 500,
@@ -342,7 +342,7 @@ export const problems = {
     status: 503,
     title: 'Not Ready',
     cause:
-      'The server is starting or stopping, it cannot write its data, or it cannot fetch the keys of JWTs. For a delivery to a webhook: `flwd.yaml` pauses all webhooks.',
+      'The server is starting or stopping, it cannot write its data, or it cannot fetch the keys with which it checks JWTs. For a delivery to a webhook: `flwd.yaml` pauses all webhooks.',
     fix: 'Wait, and watch `GET /api/v1/health`. For a delivery: ask the operator to remove `scheduler.triggers_paused`.',
   },
 } as const satisfies Record<string, { status: number; title: string; cause: string; fix: string }>;
