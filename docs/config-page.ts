@@ -107,7 +107,8 @@ flwd config show                     # every setting that a server started here 
 \`\`\`
 
 \`flwd config validate\` also checks the keys and certificates that the file names, so run it as the server's user.
-\`flwd config show\` warns if a running server has other sources, because it was started in another folder.
+\`flwd config show\` warns if the running server does not use the printed sources, because it was started in another
+folder or before the settings changed.
 
 ${wrap(`The sections of the file: ${links}`, '')}
 
@@ -135,14 +136,15 @@ finds them once the folder is there. Until then, \`/health\` says \`degraded\` f
 
 ## How to write values
 
-- **Variables.** The environment variable \`FLWD_SERVER_BIND\` overrides \`server.bind\`. For any other key, write its
-  section and its name in upper case, with \`_\` for every dot: \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`.
+- **Variables.** The environment variable \`FLWD_SERVER_BIND\` overrides \`server.bind\`. For any other key, write \`FLWD_\`,
+  then its section and its name in upper case, with \`_\` for every dot:
+  \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`.
   - Separate the items of a list with commas, and write a map as \`name=value,name=value\`.
   - flwd ignores an empty variable.
   - \`remotes\`, \`notify.channels\` and the items of \`sources\`, \`aliases\` and \`notify.rules\` have no variables.
   - The older prefix \`FLOWD_\` and the short names \`FLWD_DATA_DIR\`, \`FLWD_LOG_LEVEL\` and \`FLWD_PROFILE\` work, too.
-- **Options.** The options \`--bind\`, \`--data-dir\`, \`--jobs\` (replaces all sources), \`--profile\` and \`--log\` of
-  commands override the file and the variables.
+- **Options.** The command-line options \`--bind\`, \`--data-dir\`, \`--jobs\`, \`--profile\` and \`--log\` override the file and
+  the variables. \`--jobs\` replaces all sources.
 - **Paths.** A relative path in the file starts at the file's folder. In a variable or an option, it starts at the
   current folder. \`~/\` is the home of the user that runs flwd. \`~name/\` and \`$HOME/\` are refused.
 - **Units.** A duration is \`250ms\`, \`30s\`, \`1h30m\` or \`7d\`. \`never\`, where it is allowed, means no limit. A size is
@@ -158,8 +160,8 @@ Anyone who can write to \`flwd.yaml\` decides what the server runs. So if flwd h
 \`--config\`, it checks two things:
 
 - The file, and a link that leads to it, must belong to the current user or to root.
-- Nobody else may have write permission. (The file's group may have it if the id of the group equals
-  the user id of the owner.)
+- Only the file's owner may have write permission. (The file's group may have it, too, if the group id equals the
+  owner's user id.)
 
 If one of these checks fails, flwd prints an error and exits. Fix it with \`chown\` or \`chmod go-w\`, or name the file
 with \`--config\`. flwd always accepts a file that \`--config\` names, and warns if others can write to it.
@@ -208,12 +210,12 @@ const sections: Readonly<Record<SectionName, Section>> = {
     notes: [
       `With \`mode: auto\`, only the server's own user on loopback needs no token. With \`required\`, every caller needs one.
   With \`none\`, no caller needs one.`,
-      `The server recognises calls of its own jobs by looking at the processes of its user in \`/proc\`. \`trust_jobs\` turns
-  this check off. Set it only if \`/proc\` hides these processes. It has an effect only with \`mode: auto\` and a server
-  that is not root.`,
+      `The server recognises calls from its own jobs by looking at the processes of its user in \`/proc\`. \`trust_jobs\` turns
+  this check off. Set it only if \`/proc\` hides these processes. \`trust_jobs\` has an effect only with
+  \`mode: auto\`, and only if the server does not run as root.`,
       'When `jwks_file` changes, flwd reads it again within a second. `jwks_url` must be https, except on loopback.',
       `A JWT without the tenant claim belongs to \`instance.default_tenant\`. The tenant \`*\` requires the scope \`admin\`.`,
-      'The scope claim is a list, or a text separated by spaces. flwd ignores scopes that it does not know.',
+      'The scope claim is a list of scopes, or one text with spaces between the scopes. flwd ignores scopes that it does not know.',
       '`algorithms` cannot contain algorithms with shared secrets, such as `HS256`.',
     ],
   },
@@ -222,8 +224,8 @@ const sections: Readonly<Record<SectionName, Section>> = {
       'What jobs may do on this host, and how much of it they may use ([Security](security.md#what-a-job-can-reach)).',
     notes: [
       'Only a server that runs as root can run jobs as other users (`run_as`).',
-      `\`resources\` are also the maximum that a job can ask for in its \`permissions.resources\`. For \`timeout\`, the job
-  asks in \`timeouts.run\`.`,
+      `\`resources\` are also the most that a job can ask for: in its \`permissions.resources\` or, for \`timeout\`, in its
+  \`timeouts.run\`.`,
       `The \`rate_limit\` of the default profile counts the requests of a caller. The
   \`rate_limit\` of any other profile counts the runs that a caller starts in this profile.`,
     ],

@@ -157,7 +157,7 @@ export const keys = {
   'instance.default_tenant': key(
     tenant,
     'default',
-    'The tenant of a request if neither the request nor its caller names one',
+    'The tenant of a request if neither the request nor the caller’s token names one',
   ),
 
   'sources[].name': computed(word, () => null, 'the folder’s name', 'A unique name for the source'),
@@ -339,7 +339,11 @@ export const keys = {
     '7d',
     'How long to keep the copy of a job after its last use, if no workspace needs it',
   ),
-  'persistence.retention.events': key(lifetime('1m'), '7d', 'How long a client can resume a stream of events'),
+  'persistence.retention.events': key(
+    lifetime('1m'),
+    '7d',
+    'How long to keep events, so that clients can resume streams',
+  ),
   'persistence.retention.audit': key(lifetime('1m'), '365d', 'How long to keep entries of the audit log'),
   'persistence.retention.stats': key(lifetime('1d'), '400d', 'How long to keep the statistics counters'),
   'persistence.secret_key_file': computed(
