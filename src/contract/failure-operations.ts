@@ -94,9 +94,9 @@ export const failureOperations = {
       'List what is late: runs that take too long, jobs that have not succeeded in time, and missed times of schedules',
     scope: 'runs:read',
     query: queryOf({
-      job_id: text('Only what is late of this job'),
+      job_id: text('Only entries about this job'),
       state: oneOf(['open', 'all'], '`open`, the default: only what is late now; `all`: also what is no longer late'),
-      tenant: text('Only what is late of this tenant'),
+      tenant: text('Only entries of this tenant'),
       limit: limit(1000, 'How many to return at most; 100 by default'),
     }),
     answers: [json(200, lateList, 'Late runs, late jobs and missed times')],

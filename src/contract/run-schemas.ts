@@ -278,7 +278,7 @@ const trace = Type.Object(
     sampled: Type.Boolean({ description: 'false: the caller asks every program not to store spans of this trace' }),
     state: textOrNull('The `tracestate` of the caller'),
   },
-  { description: 'The trace of the run, with the words of W3C Trace Context' },
+  { description: 'The trace of the run, in the terms of W3C Trace Context' },
 );
 
 export const run = named('Run', {

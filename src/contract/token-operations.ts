@@ -32,7 +32,7 @@ const tokenRequest = request('TokenRequest', {
       minItems: 1,
       maxItems: 64,
       description:
-        'The jobs that the token may know: patterns of ids, such as `reports/**`, or `tag:NAME` for jobs of trusted ' +
+        'The jobs to which to limit the token: patterns of ids, such as `reports/**`, or `tag:NAME` for jobs of trusted ' +
         'sources with this tag; by default, all jobs. Other jobs and their runs answer 404',
     }),
   ),
@@ -68,7 +68,7 @@ const token = {
   expires_at: nullable(timestamp),
   last_used_at: nullable(timestamp),
   revoked_at: nullable(timestamp),
-  only: nullable(Type.Array(Type.String(), { description: 'The jobs that the token may know; null: all jobs' })),
+  only: nullable(Type.Array(Type.String(), { description: 'The jobs to which the token is limited; null: all jobs' })),
   secrets: nullable(Type.Array(Type.String())),
   agent: Type.Boolean(),
   approval: nullable(Type.Literal('always')),

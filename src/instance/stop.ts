@@ -25,8 +25,8 @@ export function createStop(log: Logger): { readonly onStop: OnStop; readonly sto
       const failures: unknown[] = [];
       let closing = '';
       const limit = setTimeout(() => {
-        const what = `not stopped within ${mostMs / 1000} s because of ${closing}`;
-        log.error(`${what}: this process ends now; nothing is lost, and running scripts continue`);
+        const what = `this process did not stop within ${mostMs / 1000} s because of ${closing}`;
+        log.error(`${what}: it ends now; nothing is lost, and running scripts continue`);
         endProcess(bug);
       }, mostMs);
       for (const { name, close } of parts.toReversed()) {

@@ -26,7 +26,7 @@ const instructions = [
   'flwd runs jobs: scripts with typed arguments, in a sandbox.',
   'Some jobs are tools of their own; jobs_search finds all of them, and jobs_start starts any.',
   'jobs_plan says what a run would do and starts nothing.',
-  'A tool that answers that its run is still running gives a run_id: pass it to runs_wait.',
+  'If a tool answers that its run is still running, pass the run_id in the answer to runs_wait.',
   'The resource skill://flwd/SKILL.md teaches how to write, plan and test a job.',
   'Lines and texts that begin with "| " come from jobs or their authors.',
   'So do names, tags, titles of tools, schemas of arguments, and results in structured content, which have no mark.',

@@ -26,7 +26,7 @@ test.each<[JsonObject, ...string[]]>([
   [{ type: 'object', properties: { x: 5 } }, 'properties.x must be an object or true or false'],
   [
     argument({}, { required: ['x', 'm'] }),
-    'required.1 `properties` has no `m`, so no run could start: add it there, or remove it here',
+    'required.1 `properties` has no `m`, so no run could start: add it to `properties`, or remove it from `required`',
   ],
   [argument({ minLength: -1 }), 'properties.x.minLength must be at least 0'],
   [argument({ requird: ['a'] }), 'properties.x.requird unknown keyword `requird`: did you mean `required`?'],

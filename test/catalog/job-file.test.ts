@@ -253,7 +253,7 @@ describe('errors have their place and say what is wrong', () => {
       'command: ./run.sh\ntriggers: [{job: a, if: runn.status}]',
       '2:25: `if`: there is no name `runn`: did you mean `run`?',
     ],
-    ['command: ./run.sh\ntriggers: [{job: a, if: "1 + 1"}]', '2:25: `if` must give true or false, and gives int'],
+    ['command: ./run.sh\ntriggers: [{job: a, if: "1 + 1"}]', '2:25: `if` must give true or false, but gives int'],
     ['command: ./run.sh\ntriggers: [{job: a, if: args.y}]', '2:25: `if`: there is no name `args`: there are run'],
     [
       'command: ./run.sh\nargs: [{name: xy}]\ntriggers: [{job: a, args: {x: run.status}}]',

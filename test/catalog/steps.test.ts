@@ -128,10 +128,10 @@ describe('a config.yaml is refused', () => {
       steps('id: a-b, script: ./run.sh', 'id: A_b, script: ./run.sh'),
       '3:10: the outputs of `a-b` and `A_b` would become the same variables',
     ],
-    [steps('id: a'), '2:5: a step must have exactly one of script, command, job, approval, and `a` has none of them'],
+    [steps('id: a'), '2:5: a step must have exactly one of script, command, job, approval, but `a` has none of them'],
     [
       steps('id: a, script: ./run.sh, approval: {text: x}'),
-      '2:5: a step must have exactly one of script, command, job, approval, and `a` has 2',
+      '2:5: a step must have exactly one of script, command, job, approval, but `a` has 2',
     ],
     [steps('id: a, script: ./gone.sh'), "2:21: `./gone.sh` is not in the job's folder"],
     [
@@ -215,7 +215,7 @@ describe('an expression', () => {
 
   test.each([
     ["id: c, script: ./run.sh, if: 'args.env =='", '5:35: `if`: unexpected token: its end (character 12)'],
-    ["id: c, script: ./run.sh, if: '1 + 1'", '5:35: `if` must give true or false, and gives an int'],
+    ["id: c, script: ./run.sh, if: '1 + 1'", '5:35: `if` must give true or false, but gives an int'],
     [
       'id: c, script: ./run.sh, if: env',
       '5:35: `if`: there is no name `env`: there are args, steps, run, item, matrix',
@@ -225,7 +225,7 @@ describe('an expression', () => {
     ['id: c, script: ./run.sh, if: args.token', '5:35: `if`: `token` is a secret, and expressions cannot read secrets'],
     [
       'id: c, script: ./run.sh, foreach: 1 + 1',
-      '5:40: `foreach` must give a list, or text with one item per line, and gives an int',
+      '5:40: `foreach` must give a list, or text with one item per line, but gives an int',
     ],
     [
       'id: c, script: ./run.sh, foreach: steps.aa.outputs.x',
@@ -261,7 +261,7 @@ describe('an expression', () => {
   test.each([
     ['args.', '3:30: `key`: expected a name, got its end (character 6)'],
     ['run.id', '3:30: `key`: it is evaluated before the run starts, so it can use only `args`'],
-    ['"[args.env]"', '3:30: `key` must give text, a number, or true or false, and gives a list'],
+    ['"[args.env]"', '3:30: `key` must give text, a number, or true or false, but gives a list'],
   ])('is refused as the key of concurrency: %s', async (key, error) => {
     expect(
       await errorsIn(`${before}command: ./run.sh\nconcurrency: {limit: 1, key: ${key}}`.replace('\n', '\n')),

@@ -62,7 +62,7 @@ describe('a backup of a running instance', () => {
       const restored = await flwd(other.dir, 'restore', dest);
       expect(restored).toMatchObject({ code: 0 });
       expect(restored.stdout).toMatch(
-        /^restored \d+ files from \S+\nruns that were running at that time, which the next start marks as lost: 1\n/,
+        /^restored \d+ files from \S+\nruns that were running at that time: 1; the next start marks them as lost\n/,
       );
       expect((await flwd(other.dir, 'doctor')).stdout).toContain(
         'no server is running; 1 unfinished run waits for a server',
@@ -133,7 +133,7 @@ describe('the key', () => {
 
       const other = await createInstance(jobs);
       expect((await flwd(other.dir, 'restore', dest)).stdout).toContain(
-        'runs that were waiting at that time, which the next start will run again even if they have run since: 1',
+        'runs that were waiting at that time: 1; the next start runs them again, even if they have run since',
       );
       expect(statSync(join(other.dataDir, 'secret.key')).mode & 0o777).toBe(0o600);
       const keyOf = ({ dataDir }: { dataDir: string }) => readFileSync(join(dataDir, 'notify.key'), 'utf8');

@@ -246,7 +246,7 @@ describe('the folder of a run', () => {
     const messages = await again.messages(runId);
     expect(messages[0]).toBe('line 1');
     expect(messages.at(-1)).toMatch(
-      /^the output after its byte \d+ is lost: somebody removed the file it was printed to$/,
+      /^the output after byte \d+ is lost: somebody removed the file to which it was printed$/,
     );
     await again.stop();
   });

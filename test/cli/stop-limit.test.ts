@@ -19,7 +19,7 @@ const jobs = {
 
 /** Loaded before flwd: closing a network server of this process never finishes. */
 const hangs = loading("import { Server } from 'node:net'; Server.prototype.close = function () { return this; };");
-const forced = /not stopped within 12 s because of the HTTP server: this process ends now; nothing is lost/;
+const forced = /this process did not stop within 12 s because of the HTTP server: it ends now; nothing is lost/;
 
 function loading(code: string): Readonly<Record<string, string>> {
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` };

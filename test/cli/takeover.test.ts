@@ -134,7 +134,9 @@ test('a line that has changed, or whose runs would be refused, stays with cron',
   const changed = table.replace('echo second', 'echo 2nd').replace('MAILTO=""', 'MAILTO=""\nLEVEL=9');
   crontab.write(changed);
   const other = await flwd('takeover', '--yes');
-  expect(other.stdout).toContain('echo-2: left to cron: the line changed since the import, or it is gone\n');
+  expect(other.stdout).toContain(
+    'echo-2: left to cron: the line has changed since the import, or it no longer exists\n',
+  );
   expect(other.stdout).toContain('echo: left to cron: its variables, user or time zone changed since the import');
   expect(crontab.read()).toBe(changed);
 

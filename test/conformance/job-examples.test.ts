@@ -191,7 +191,7 @@ steps:
   {
     example: 'exec_profile: privileged',
     yaml: 'exec_profile: privileged\ncommand: ./run.sh',
-    refused: [/^`exec_profile` must be `standard`: a job gets more rights by `security_profile`/],
+    refused: [/^`exec_profile` must be `standard`: a job gets more rights with `security_profile`/],
   },
   {
     example: 'timeouts',

@@ -238,7 +238,7 @@ describe('a hint is given for a file', () => {
   test('that the user of the job may not use', () => {
     const lines = ["PermissionError: [Errno 13] Permission denied: '/srv/data/x'"];
     expect(hintOf({ lines })).toBe(
-      'the job runs as uid 65534, which may not use /srv/data/x: `namei -l /srv/data/x` on the host shows whom each folder lets in. Let this user in or, if the server is root, set `run_as`',
+      'the job runs as uid 65534, which may not use /srv/data/x: `namei -l /srv/data/x` on the host shows whom each folder lets in. Let this user in or, if the server runs as root, set `run_as`',
     );
     expect(hintOf({ lines: ['cat: x: Permission denied'] })).toBe(
       'the job runs as uid 65534: the file and the folders above it must let this user in (owner, mode, ACL)',

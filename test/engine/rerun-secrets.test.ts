@@ -63,7 +63,7 @@ describe('in a rerun of a job with a secret argument', () => {
       const asked = opened.engine.rerun(run.run_id, JSON.parse(JSON.stringify(request)), by('bob'));
       await expect(asked).rejects.toMatchObject(refusal('/args/token'));
       await expect(asked).rejects.toThrow(
-        '/args/token: must be given again, as a text or as {"secret": name}: it is a secret that \'ann\' gave, and this rerun does something else with it',
+        '/args/token: must be given again, as a text or as {"secret": name}: only \'ann\', who gave this secret, may reuse it with other arguments or another revision',
       );
     }
     const next = await again(opened, run, 'bob', { args: { to: 'elsewhere', token: 'the-token-of-bob' } });

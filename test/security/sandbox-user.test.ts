@@ -190,7 +190,7 @@ describe('a server that is not root', async () => {
   test('refuses a job that names a user, and says why', async () => {
     const { detail } = await server.json<ProblemAnswer>('/runs', { body: { job_id: 'id' } });
     expect(detail).toBe(
-      "The job runs as the user 'backup' (run_as), but only a server that is root can do that: start flwd as root, or remove run_as.",
+      "The job runs as the user 'backup' (run_as), but only a server that runs as root can do that: start flwd as root, or remove run_as.",
     );
   });
 });

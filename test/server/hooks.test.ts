@@ -430,7 +430,7 @@ describe('a webhook in a config.yaml with mistakes', () => {
       'the required argument `ref` is missing',
       'there is no argument `rev`: did you mean `ref`?',
       '`webhooks.0` has the name `a` already',
-      '`if` must give true or false, and gives string',
+      '`if` must give true or false, but gives string',
       expect.stringMatching(/^`ref`: the header `x-other` is not among the headers that expressions may read/),
       '`wait` can be at most `30s`, because senders give up if an answer takes longer',
       '`ref`: there is no name `run`: there are body, headers, query, event',

@@ -146,7 +146,7 @@ function checkRequired(argspec: JsonObject): MemberError[] {
       : [
           ruleError(
             ['required', String(at)],
-            `\`properties\` has no \`${name}\`, so no run could start: add it there, or remove it here`,
+            `\`properties\` has no \`${name}\`, so no run could start: add it to \`properties\`, or remove it from \`required\``,
           ),
         ],
   );

@@ -58,7 +58,7 @@ function check({ path, text, gives }: Named, rules: readonly CheckReferences[]):
     throw error;
   }
   if (gives !== 'any' && !types[gives].names.test(expression.type)) {
-    return [ruleError(path, `\`${name}\` must give ${types[gives].says}, and gives ${nameOf(expression.type)}`)];
+    return [ruleError(path, `\`${name}\` must give ${types[gives].says}, but gives ${nameOf(expression.type)}`)];
   }
   const wrong = rules.map((rule) => rule(expression.references, gives)).find((found) => found !== undefined);
   return wrong === undefined ? [] : [ruleError(path, `\`${name}\`: ${wrong}`)];

@@ -17,7 +17,7 @@ export function readExpression(
   try {
     const expression = parseExpression(text, roots);
     if (!isCondition || /^(?:bool|dyn)$/.test(expression.type)) return { expression };
-    return { error: ruleError(path, `\`if\` must give true or false, and gives ${expression.type}`) };
+    return { error: ruleError(path, `\`if\` must give true or false, but gives ${expression.type}`) };
   } catch (error) {
     if (error instanceof ExpressionError) return { error: ruleError(path, `\`${path.at(-1)}\`: ${error.message}`) };
     throw error;

@@ -9,7 +9,7 @@ const image = 'write `executor: container` and `image`, which this version does 
 export const jobKeyHints: Readonly<Record<string, string>> = {
   cmd: 'write `command`',
   serviceBindings: `${network}, and pass their addresses as arguments or in \`env\``,
-  interpreter: 'write `command: ./run.sh`; the ending, the `#!` or `ulc_profile` says the language',
+  interpreter: 'write `command: ./run.sh`; its ending, its `#!` line or `ulc_profile` names the language',
   script: 'put the commands into a file such as ./run.sh, and write `command: ./run.sh`',
   timeout: 'write `timeouts: {run: 30s}`',
   limits,
@@ -29,10 +29,10 @@ export const stepKeyHints: Readonly<Record<string, string>> = {
   run: 'did you mean `command: [..]`, or `script: ./file` for a file of the job?',
   executor: 'all steps of a job have the `executor` of the job',
   container: image,
-  interpreter: 'write `script: ./file`; its ending or its `#!` says the language',
+  interpreter: 'write `script: ./file`; its ending or its `#!` line names the language',
 };
 
-export const standardOnly = '`standard`: a job gets more rights by `security_profile`, or by `permissions`';
+export const standardOnly = '`standard`: a job gets more rights with `security_profile` or `permissions`';
 export const immutableOnly =
   '`immutable`: for data that one run leaves to the next, use the key-value store (`flwd_kv_set`)';
 

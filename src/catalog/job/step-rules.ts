@@ -23,7 +23,7 @@ export function checkStep(step: RawStep, profile: UlcProfile | undefined, place:
     errors.push(
       ruleError(
         [],
-        `a step must have exactly one of ${actions.join(', ')}, and \`${step.id}\` has ${named.length || 'none of them'}`,
+        `a step must have exactly one of ${actions.join(', ')}, but \`${step.id}\` has ${named.length || 'none of them'}`,
       ),
     );
   }

@@ -30,10 +30,10 @@ export async function run(options: Options, operands: readonly string[]): Promis
     return exitCode;
   }
   const lines = [`restored ${files} files from ${createdAt}`];
-  if (running > 0) lines.push(`runs that were running at that time, which the next start marks as lost: ${running}`);
+  if (running > 0) lines.push(`runs that were running at that time: ${running}; the next start marks them as lost`);
   if (pending > 0)
     lines.push(
-      `runs that were waiting at that time, which the next start will run again even if they have run since: ${pending}`,
+      `runs that were waiting at that time: ${pending}; the next start runs them again, even if they have run since`,
     );
   const shut = [
     ...(unopened.secrets > 0 ? [`stored secrets: ${unopened.secrets}`] : []),

@@ -50,9 +50,9 @@ export function needLines(needs: Needs, folder: string): string[] {
     ...(unasked.length === 0
       ? []
       : [
-          'it seems to use what a job may not use unless you permit it:',
+          'it seems to need these permissions:',
           ...unasked.map((line) => `  ${line}`),
-          `to permit it, remove the # and the space after it from these lines in ${folder}/config.yaml, or remove ${folder} and use --allow`,
+          `to give it these permissions, remove the # and the space after it from these lines in ${folder}/config.yaml, or remove ${folder} and use --allow`,
         ]),
     ...createLines(needs.create),
     ...(needs.notes.length === 0 ? [] : ['to do:', ...needs.notes.map((note) => `  ${note}`)]),
@@ -90,7 +90,7 @@ export function securityLines(
     `  security: { ${members.join(', ')} }`,
     ...(paths.length > 0 && process.geteuid?.() === 0
       ? [
-          'if root runs the server, its jobs run as nobody, or as the user in run_as, who must be able to use these paths',
+          'if the server runs as root, its jobs run as nobody, or as the user in run_as, who must be able to use these paths',
         ]
       : []),
   ];

@@ -122,7 +122,7 @@ function compare(known: readonly Known[], table: CronTable, text: Buffer): Impor
       .filter((one) => one.jobId === jobId || withoutSecrets(one.text.trim()) === record.text)
       .map(({ line }) => line);
     if (commented.length > 0) return { kind: 'taken', record, jobId, lines: commented };
-    return { kind: 'left', record, jobId, reason: 'the line changed since the import, or it is gone' };
+    return { kind: 'left', record, jobId, reason: 'the line has changed since the import, or it no longer exists' };
   });
   return compared.toSorted((a, b) => lineOf(a) - lineOf(b));
 }

@@ -56,14 +56,15 @@ export function argumentsOfRerun(
     } else if (!isOthers) carried.set(name, value);
     else if (stored !== undefined) carried.set(name, { secret: stored });
     else {
-      errors.push(mustGive(name, `it is a secret that '${giver}' gave, and this rerun does something else with it`));
+      const why = `only '${giver}', who gave this secret, may reuse it with other arguments or another revision`;
+      errors.push(mustGive(name, why));
     }
   }
   const mayHoldSecrets = o.before.alsoRedacted.length > 0 || [...ofArguments.keys()].some((name) => !named.has(name));
   if (isOthers && from !== 'start' && plan.job.composition === 'steps' && mayHoldSecrets) {
     const message =
       `must be \`start\`: the files and outputs of the old run may contain secrets that '${giver}' gave, ` +
-      'and this rerun does something else with them';
+      `and only '${giver}' may reuse them with other arguments or another revision`;
     errors.push({ pointer: '/from', message, keyword: 'secret' });
   }
   if (errors.length > 0) throw validationError(errors);

@@ -49,11 +49,11 @@ export function createKeyRotation(o: Parts): KeyRotation {
 async function rotate(o: Parts, untilMs: number): Promise<Rotation> {
   const { keyring, sealer, log } = o;
   const cannotAdd = keyring.keys.length > 1 ? undefined : tryToChange(keyring.add);
-  if (cannotAdd === undefined) log.info({ key_id: sealer.keyId }, 'sealing everything again with the newest key');
+  if (cannotAdd === undefined) log.info({ key_id: sealer.keyId }, 'encrypting everything again with the newest key');
   const { isWhole, unopened, resealed } = await resealAll(o, untilMs);
   const isOver = isWhole && (await isNothingLeft(o, unopened));
   const cannotDrop = isOver && keyring.keys.length > 1 ? tryToChange(keyring.dropOthers) : undefined;
-  if (isOver) log.info({ key_id: sealer.keyId, unopened }, 'everything is sealed by the newest key');
+  if (isOver) log.info({ key_id: sealer.keyId, unopened }, 'everything is encrypted with the newest key');
   const { secrets, run_plans: runs, steps } = resealed;
   return {
     done: isOver,

@@ -33,7 +33,7 @@ export function createLedger({ id, jobId, folder, match }: FilesTriggerOfJob, { 
     });
     log.info(
       { trigger_id: id, job_id: jobId, files: files.length },
-      'a trigger follows a folder from now on; the files that are in it do not count',
+      'a trigger follows a folder from now on; the files that are already in it start no runs',
     );
     notedAtMs = clock.now();
     known = new Map(files.map(({ name, stamp }) => [name, stamp]));

@@ -73,7 +73,7 @@ export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts) {
       await store.db.transact(add).catch((error: unknown) => {
         o.log.warn(
           { err: error, webhook: webhook.name, job_id: webhook.jobId },
-          'a refused delivery could not be kept',
+          'a refused delivery could not be stored',
         );
       });
     },

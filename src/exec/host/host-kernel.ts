@@ -14,7 +14,7 @@ import { findProgram } from './host-programs.ts';
 export async function checkUserNamespaces(): Promise<HostCheck> {
   const name = 'user namespaces';
   const found = await userNamespaceObstacle();
-  if (isServerRoot) return ok(name, `not needed: the server is root${found ? ` (others: ${found.detail})` : ''}`);
+  if (isServerRoot) return ok(name, `not needed: the server runs as root${found ? ` (others: ${found.detail})` : ''}`);
   return found ? fail(name, found.detail, found.fix) : ok(name, 'allowed, according to the sysctls');
 }
 

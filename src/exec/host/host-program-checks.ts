@@ -58,11 +58,11 @@ async function checkBubblewrap(isNeeded: boolean): Promise<HostCheck> {
 
 function checkSetpriv(): HostCheck {
   const name = 'setpriv';
-  if (!isServerRoot) return ok(name, 'not needed: the server is not root');
+  if (!isServerRoot) return ok(name, 'not needed: the server does not run as root');
   if (!findProgram('setpriv'))
     return fail(
       name,
-      'not installed; a root server needs it to run jobs as another user',
+      'not installed; a server that runs as root needs it to run jobs as another user',
       'apt-get install util-linux',
     );
   return ok(name, 'runs jobs as uid 65534');

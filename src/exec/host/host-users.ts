@@ -13,7 +13,7 @@ import { findProgram } from './host-programs.ts';
 
 /** See `Executor.findUser`. */
 export async function findUser(user: string, profile: SecurityProfile): Promise<RunAs | string> {
-  if (!isServerRoot) return 'only a server that is root can do that: start flwd as root, or remove run_as';
+  if (!isServerRoot) return 'only a server that runs as root can do that: start flwd as root, or remove run_as';
   if (!isSandboxed(profile))
     return 'without bubblewrap that user cannot reach the files of the job: install bubblewrap';
   const entry = readPasswdEntry(await said('getent', ['passwd', user]));

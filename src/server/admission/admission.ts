@@ -135,7 +135,7 @@ function foreignPage(request: FastifyRequest, cors: Cors): Problem | undefined {
 }
 
 const foreignHost =
-  'The header `Host` is not a name of this machine. Call the server by localhost, send a token, or name the proxy in ' +
+  'The header `Host` is not a name of this machine. Call the server as localhost, send a token, or name the proxy in ' +
   'server.trust_proxy.';
 const foreignOrigin =
   'The header `Origin` names a page of another server. Add it to server.cors_origins if it may call with a token.';

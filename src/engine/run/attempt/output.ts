@@ -219,7 +219,7 @@ function createSink({ at, runLog, redactor, withRetry }: Destination) {
         return;
       }
       const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
-      await runLog.note(at, `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
+      await runLog.note(at, `the output from byte ${fromOffset} to byte ${toOffset} ${what}`);
     },
   };
 }
@@ -234,8 +234,8 @@ async function findEarlierOutput(
   const size = statSync(spoolPath, { throwIfNoEntry: false })?.size;
   const spoolEnd = (await runLog.open()).spoolOffset(at);
   if (isBegun && size === undefined) {
-    const what = spoolEnd === 0 ? 'the output' : `the output after its byte ${spoolEnd}`;
-    await runLog.note(at, `${what} is lost: somebody removed the file it was printed to`);
+    const what = spoolEnd === 0 ? 'the output' : `the output after byte ${spoolEnd}`;
+    await runLog.note(at, `${what} is lost: somebody removed the file to which it was printed`);
   }
   return { recoveredEnd: size ?? 0, spoolEnd };
 }

@@ -89,7 +89,8 @@ const rules: readonly LineRule[] = [
   },
   {
     says: /^syntax error: (?:unexpected end of file|end of file unexpected)/i,
-    hint: () => `a block or a quote of the script is not closed, or it has Windows line endings: then ${saveForUnix}`,
+    hint: () =>
+      `a block or a quote of the script is not closed; if the script has Windows line endings, ${saveForUnix}`,
   },
   {
     says: /^(?:\s*\d+ )?Killed\b/,

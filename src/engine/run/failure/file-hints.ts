@@ -158,6 +158,6 @@ function hintForDenied(
     return `${user}: the file and the folders above it must let this user in (owner, mode, ACL)`;
   return (
     `${user}, which may not use ${path}: \`namei -l ${shellWord(path)}\` on the host shows whom each folder lets in. ` +
-    'Let this user in or, if the server is root, set `run_as`'
+    'Let this user in or, if the server runs as root, set `run_as`'
   );
 }

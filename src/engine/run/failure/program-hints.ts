@@ -6,8 +6,8 @@ import type { FailedAttempt, LineRule } from './failed-attempt.ts';
 import { hintForWord } from './file-hints.ts';
 
 const otherUser =
-  'no program in a job can become another user: run the whole job as that user with `run_as: USER` (on a server that is ' +
-  'root, and not as root), or give the job’s user access to the files (`flwd plan JOB` shows its uid)';
+  'no program in a job can become another user: run the whole job as that user with `run_as: USER` (if the server runs ' +
+  'as root, and USER is not root), or give the job’s user access to the files (`flwd plan JOB` shows its uid)';
 const containers =
   'a job sees no container engine; the profile `disabled`, if the operator allows it, gives a job the whole host';
 const services =
