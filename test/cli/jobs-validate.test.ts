@@ -108,6 +108,32 @@ test('jobs validate --json prints valid and invalid jobs', async () => {
   });
 });
 
+test('jobs validate warns about a program that the host lacks, of a command or of a first line', async () => {
+  const dir = createFolder();
+  const steps =
+    '[{id: a, command: [bash, -c, ":"]}, {id: b, command: [no-dump, shop]}, {id: c, command: [flwd_kv_get, n]}]';
+  writeFiles(dir, {
+    'jobs/dump/config.yaml': `description: d\nsteps: ${steps}\n`,
+    'jobs/env/config.yaml': 'command: [./run]\n',
+    'jobs/env/run': '#!/usr/bin/env no-ruby\n',
+    'jobs/full/config.yaml': 'command: [./run]\n',
+    'jobs/full/run': '#!/usr/bin/no-ruby -w\n',
+    'jobs/own/config.yaml': 'command: [no-dump]\nsecurity_profile: disabled\n',
+    'jobs/there/config.yaml': 'command: [/bin/sh, -c, ":"]\n',
+  });
+  for (const name of ['env', 'full']) chmodSync(join(dir, 'jobs', name, 'run'), 0o755);
+  const install = 'install it on the host that runs the job\n';
+  const names = (program: string) => `the first line of the script names ${program}, which this host does not have: `;
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({
+    stdout: '5 jobs are valid\n',
+    stderr:
+      `warning: jobs/dump/config.yaml:2:61: this host has no program no-dump: ${install}` +
+      `warning: jobs/env/run:1:1: ${names('no-ruby')}${install}` +
+      `warning: jobs/full/run:1:1: ${names('/usr/bin/no-ruby')}${install}`,
+    code: 0,
+  });
+});
+
 test('a script with Windows line endings is a warning, unless its language accepts them', async () => {
   const dir = createFolder();
   writeFiles(dir, {

@@ -11,6 +11,7 @@ import { ownName } from '../own-name.ts';
 import { createOutput } from '../terminal/output.ts';
 import { placed } from './known-jobs.ts';
 import { permissionWarnings } from './permission-warnings.ts';
+import { programWarnings } from './program-warnings.ts';
 import { scriptWarnings } from './script-warnings.ts';
 
 export async function run(options: Options, dirs: readonly string[]): Promise<ExitCode> {
@@ -58,7 +59,7 @@ function assertFolder(dir: string): void {
 type Validated = {
   readonly valid: readonly { readonly id: string; readonly path: string }[];
   readonly invalid: readonly { readonly id: string; readonly path: string; readonly errors: readonly JobError[] }[];
-  /** Warnings about the scripts and permissions of valid jobs. */
+  /** Warnings about the scripts, programs and permissions of valid jobs. */
   readonly warnings: readonly JobError[];
 };
 
@@ -89,7 +90,11 @@ async function validateFolder(dir: string): Promise<Validated> {
 }
 
 async function warningsOf(definition: JobDefinition, dir: string): Promise<JobError[]> {
-  return [...permissionWarnings(definition, dir), ...(await scriptWarnings(definition, dir))];
+  return [
+    ...permissionWarnings(definition, dir),
+    ...programWarnings(definition, dir),
+    ...(await scriptWarnings(definition, dir)),
+  ];
 }
 
 /** The folder is a job itself. Its id is then the folder's name, because nobody knows where it will be mounted. */

@@ -1,11 +1,9 @@
 // Warns about paths that a job's permissions name, but that flwd never grants in the job's profile. The job is valid,
 // because an instance with another profile may show the paths.
 
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { JobDefinition, JobError } from '../../domain/job.ts';
 import { holdsOwnOfSandbox, isShownToAll } from '../../domain/policy.ts';
-import { placesIn, type YamlPath } from '../../lib/yaml/yaml-places.ts';
+import { placeOf } from './config-place.ts';
 
 /** @param dir the job's folder */
 export function permissionWarnings({ permissions, securityProfile }: JobDefinition, dir: string): JobError[] {
@@ -18,18 +16,4 @@ export function permissionWarnings({ permissions, securityProfile }: JobDefiniti
       return [{ ...placeOf(dir, ['permissions', kind, at]), message }];
     }),
   );
-}
-
-function placeOf(dir: string, path: YamlPath): Omit<JobError, 'message'> {
-  const [file, text] = readConfig(dir);
-  const { line, col } = placesIn(text)(path, false);
-  return { file, line, column: col };
-}
-
-function readConfig(dir: string): readonly [file: string, text: string] {
-  try {
-    return ['config.yaml', readFileSync(join(dir, 'config.yaml'), 'utf8')];
-  } catch {
-    return ['config.d/config.yaml', readFileSync(join(dir, 'config.d/config.yaml'), 'utf8')];
-  }
 }
