@@ -431,7 +431,14 @@ function openChannels({ notify, server, instance }: Config, { store, engine }: P
   const secretOf = (name: string) => engine.secrets.valueOf(instance.defaultTenant, name);
   return {
     channels: createChannels({ channels: notify.channels, smtp: notify.smtp, secretOf }),
-    messages: createMessages({ store, publicUrl: server.publicUrl, instance: instance.name, host: hostname() }),
+    messages: createMessages({
+      store,
+      publicUrl: server.publicUrl,
+      instance: instance.name,
+      host: hostname(),
+      timezone: engine.schedules.timezone,
+      scheduleOf: engine.schedules.find,
+    }),
   };
 }
 

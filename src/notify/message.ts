@@ -4,7 +4,9 @@ import type { NotifyEvent } from '../domain/notification.ts';
 import { stepAndMessage } from '../domain/outcome/step-and-message.ts';
 import { invariant } from '../domain/problem.ts';
 import type { Run } from '../domain/run.ts';
+import type { Schedule } from '../domain/schedule.ts';
 import { toTimestamp } from '../lib/clock.ts';
+import { zonedTime } from '../lib/cron/zoned-time.ts';
 import { withoutEndSlash } from '../lib/http/http-url.ts';
 import { logLine, oneLine, plainText } from '../lib/plain-text.ts';
 import { shellWord } from '../lib/shell-word.ts';
@@ -12,6 +14,7 @@ import { formatDuration } from '../lib/units.ts';
 import type { DueNotification, LateNotice } from '../store/notifications.ts';
 import type { Store } from '../store/open.ts';
 import { ownTrace } from '../store/run/span-ids.ts';
+import { contextOf, scheduleIdOf } from './context.ts';
 
 export type Tone = 'good' | 'bad' | 'neutral';
 
@@ -29,14 +32,20 @@ export type Message = {
   readonly url: string | null;
   /** The host, and the command that shows more when it is run on that host. */
   readonly command: string;
-  /** The instance, and the run if there is one. */
+  /** Where and when the event happened, and what started the run, without a full stop. */
+  readonly context: string;
+  /** The context, and the run if there is one. */
   readonly footer: string;
   /** When the event happened. */
   readonly at: string;
+  /** The same time in words, with its zone. */
+  readonly time: string;
   /** The step that waits for an approval. */
   readonly stepId: string | null;
   /** The name of this instance. */
   readonly instance: string;
+  /** The host, and the name of the instance if somebody has named it. */
+  readonly where: string;
   /** The run. For a digest, it is the run of the newest message. */
   readonly run: Run;
   /** The messages of a digest. They have no lines. */
@@ -83,10 +92,22 @@ export function createMessages(o: {
   readonly publicUrl: string | null;
   readonly instance: string;
   readonly host: string;
+  /** The zone of times that belong to no schedule. */
+  readonly timezone: string;
+  readonly scheduleOf: (id: string) => Pick<Schedule, 'name' | 'timezone'> | undefined;
 }) {
   const { store, instance, host } = o;
   const base = o.publicUrl === null ? null : withoutEndSlash(o.publicUrl);
-  const where = `On ${instance === usualName ? host : `${host} (${instance})`}:`;
+  const where = instance === usualName ? host : `${host} (${instance})`;
+  const place: Place = { base, where, instance };
+
+  /** When the event happened, in the zone of the schedule that started the run or missed a time, if there is one. */
+  function momentOf(report: Report) {
+    const { notification, run } = report;
+    const id = notification.late?.scheduleId ?? scheduleIdOf(run);
+    const schedule = id === undefined ? undefined : o.scheduleOf(id);
+    return { atMs: Date.parse(happenedAt(report)), schedule, timezone: schedule?.timezone ?? o.timezone };
+  }
 
   /** Makes the message of a notification, without its lines. */
   async function aboutOf(report: Report): Promise<Message> {
@@ -94,6 +115,8 @@ export function createMessages(o: {
     const { id, event, stepId, late } = notification;
     const hasRun = notification.runId !== null;
     const job = run.job_id.split('/').map(encodeURIComponent).join('/');
+    const moment = momentOf(report);
+    const context = contextOf({ ...moment, event, where, run: hasRun ? run : null });
     return {
       id,
       event,
@@ -102,11 +125,14 @@ export function createMessages(o: {
       reason: oneLine(late?.detail ?? (await reasonOf(notification, run, store)), mostReasonChars),
       lines: [],
       url: base === null ? null : `${base}/${hasRun ? `runs/${run.run_id}` : `jobs/${job}`}`,
-      command: `${where} ${hasRun ? `flwd logs ${run.run_id}` : `flwd runs --job ${shellWord(run.job_id)}`}`,
-      footer: hasRun ? `${instance} · ${run.run_id}` : instance,
+      command: `On ${where}: ${hasRun ? `flwd logs ${run.run_id}` : `flwd runs --job ${shellWord(run.job_id)}`}`,
+      context,
+      footer: hasRun ? `${context} · ${run.run_id}` : context,
       at: happenedAt(report),
+      time: zonedTime(moment.atMs, moment.timezone),
       stepId,
       instance,
+      where,
       run,
       parts: [],
     };
@@ -120,42 +146,62 @@ export function createMessages(o: {
     async digest(reports: readonly Report[]): Promise<Message> {
       const parts: Message[] = [];
       for (const report of reports.slice(0, mostParts)) parts.push(await aboutOf(report));
-      const last = parts.at(-1);
-      invariant(last, 'a digest has a message');
-      const more = reports.length - parts.length;
-      const lines = parts.map(({ headline, reason }) => oneLine(`${headline}: ${reason}`, mostLineChars));
-      return {
-        ...last,
-        id: parts[0]?.id ?? last.id,
-        event: 'digest',
-        tone: worstOf(reports),
-        headline: headlineOf(reports),
-        reason: `${reports.length} messages since ${parts[0]?.at}.`,
-        lines: more > 0 ? [...lines, `and ${more} more`] : lines,
-        url: base === null ? null : `${base}/runs`,
-        command: `${where} flwd runs`,
-        footer: instance,
-        stepId: null,
-        parts,
-      };
+      return digestOf(reports, parts, place);
     },
     /** The message that tests a channel. */
-    sample: (id: string, at: string): Message => ({
-      id,
-      event: 'test',
-      tone: 'neutral',
-      headline: 'flwd can reach this channel',
-      reason: `This is a test from ${instance}; no run has failed.`,
-      lines: ['the last lines of the log come here'],
-      url: base,
-      command: `${where} flwd notify`,
-      footer: instance,
-      at,
-      stepId: null,
-      instance,
-      run: sampleRun(at),
-      parts: [],
-    }),
+    sample: (id: string, at: string): Message => sampleOf(id, at, { ...place, timezone: o.timezone }),
+  };
+}
+
+/** Where the instance is. */
+type Place = Pick<Message, 'instance' | 'where'> & { readonly base: string | null };
+
+function digestOf(reports: readonly Report[], parts: readonly Message[], { base, where }: Place): Message {
+  const [first] = parts;
+  const last = parts.at(-1);
+  invariant(first && last, 'a digest has a message');
+  const more = reports.length - parts.length;
+  const lines = parts.map(({ time, headline, reason }) => oneLine(`${time} ${headline}: ${reason}`, mostLineChars));
+  const context = `On ${where}`;
+  return {
+    ...last,
+    id: first.id,
+    event: 'digest',
+    tone: worstOf(reports),
+    headline: headlineOf(reports),
+    reason: `${reports.length} messages since ${first.time}.`,
+    lines: more > 0 ? [...lines, `and ${more} more`] : lines,
+    url: base === null ? null : `${base}/runs`,
+    command: `On ${where}: flwd runs`,
+    context,
+    footer: context,
+    stepId: null,
+    parts,
+  };
+}
+
+function sampleOf(id: string, at: string, o: Place & { readonly timezone: string }): Message {
+  const { base, where, instance, timezone } = o;
+  const atMs = Date.parse(at);
+  const context = contextOf({ event: 'test', where, atMs, timezone, run: null, schedule: undefined });
+  return {
+    id,
+    event: 'test',
+    tone: 'neutral',
+    headline: 'flwd can reach this channel',
+    reason: `This is a test from ${instance}; no run has failed.`,
+    lines: ['the last lines of the log come here'],
+    url: base,
+    command: `On ${where}: flwd notify`,
+    context,
+    footer: context,
+    at,
+    time: zonedTime(atMs, timezone),
+    stepId: null,
+    instance,
+    where,
+    run: sampleRun(at),
+    parts: [],
   };
 }
 

@@ -137,7 +137,7 @@ export function decideLate(
     readonly digests: Map<string, number>;
   },
 ): { readonly added: readonly NewNotification[]; readonly told: Readonly<Record<string, number>> } {
-  const { tenant, jobId, runId, detail, atMs } = late;
+  const { tenant, jobId, runId, scheduleId, detail, atMs } = late;
   const { title, nowMs } = o;
   const event: NotifyEvent = late.kind === 'missed' ? 'missed' : 'late';
   const told: Record<string, number> = {};
@@ -149,7 +149,9 @@ export function decideLate(
     told[receiver] = nowMs;
     const id = createId('notice', nowMs);
     const row = { id, runId, eventId: lateEventId, n, event, stepId: null, failures: 0, channel, webhook };
-    return [{ ...row, late: { tenant, jobId, detail, atMs, title }, createdAtMs: nowMs, ...dueOf(rule, o) }];
+    return [
+      { ...row, late: { tenant, jobId, scheduleId, detail, atMs, title }, createdAtMs: nowMs, ...dueOf(rule, o) },
+    ];
   });
   return { added, told };
 }

@@ -46,7 +46,11 @@ export type FailingJob = {
 };
 
 /** The content of a notification about something that is late. */
-export type LateNotice = Pick<Late, 'tenant' | 'jobId' | 'detail' | 'atMs'> & { readonly title: string | null };
+export type LateNotice = Pick<Late, 'tenant' | 'jobId' | 'detail' | 'atMs'> & {
+  readonly title: string | null;
+  /** The schedule that missed a time. */
+  readonly scheduleId?: string | null;
+};
 
 export type NewNotification = {
   readonly id: string;

@@ -148,7 +148,9 @@ test('a run that waits for an approval is reported once, with its question, and 
   const askedAtMs = Date.now();
   expect(JSON.parse(receiver.received[0]?.body ?? '')).toMatchObject({
     title: 'ship waits for an approval',
-    message: `The step go waits for an approval: Ship it?\n\nOn ${hostname()}: flwd logs ${runId}`,
+    message: expect.stringMatching(
+      `^The step go waits for an approval: Ship it\\?\n\nWaiting on ${hostname()} since .* UTC, started by local through the API\\.\n\nOn ${hostname()}: flwd logs ${runId}$`,
+    ),
   });
   await expect.poll(() => Date.now() - askedAtMs).toBeGreaterThan(2_000);
   const approval = { step_id: 'go', decision: 'approve' };

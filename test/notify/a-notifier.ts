@@ -97,7 +97,9 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
     smtp,
     secretOf: (name) => secretIn(secrets, name),
   });
-  const messages = createMessages({ store, publicUrl, instance, host: 'db1' });
+  const scheduleOf = (id: string) =>
+    id === 'schedule_berlin' ? { name: 'at-night', timezone: 'Europe/Berlin' } : undefined;
+  const messages = createMessages({ store, publicUrl, instance, host: 'db1', timezone: 'UTC', scheduleOf });
   let seen = (): void => undefined;
   const onSeen = (listener: () => void): void => {
     seen = listener;

@@ -63,7 +63,7 @@ test('slack: a message has a headline, the reason, the end of the log and a link
     title: 'Show the run',
     title_link: `https://flwd.example.org/runs/${runId}`,
     mrkdwn_in: ['text'],
-    footer: `flwd · ${runId}`,
+    footer: `Failed on db1 at 2024-01-15 10:30:01 UTC, started by local through the API · ${runId}`,
   });
   expect(attachment).not.toHaveProperty('blocks');
   const [, reason, log] = /^([^`]*)\n```\n([^`]*)\n```$/.exec(attachment.text) ?? [];
@@ -165,7 +165,7 @@ test('pagerduty: a failure opens an incident, and the next success resolves the 
   const [opening, resolving] = receiver.received.map(({ body }) => JSON.parse(body));
   expect(opening).toMatchObject({ routing_key: 'R'.repeat(32), event_action: 'trigger', client: 'flwd' });
   const { summary, source, severity, timestamp } = opening.payload;
-  expect([source, severity, timestamp]).toEqual(['flwd', 'error', '2024-01-15T10:30:01.500Z']);
+  expect([source, severity, timestamp]).toEqual(['db1', 'error', '2024-01-15T10:30:01.500Z']);
   expect(summary.length).toBeLessThanOrEqual(1_024);
   expect(opening.dedup_key.length).toBeLessThanOrEqual(255);
   expect(resolving).toEqual({ routing_key: 'R'.repeat(32), event_action: 'resolve', dedup_key: opening.dedup_key });
@@ -180,7 +180,11 @@ test('webhook: a call is that of a job’s own webhook, with the message in word
       run_id: runId,
       event: 'failed',
       status: 'failed',
-      message: { reason: 'Exit code 3.', url: `https://flwd.example.org/runs/${runId}` },
+      message: {
+        reason: 'Exit code 3.',
+        context: 'Failed on db1 at 2024-01-15 10:30:01 UTC, started by local through the API',
+        url: `https://flwd.example.org/runs/${runId}`,
+      },
     },
   });
   expect(json().data).not.toHaveProperty('args');
@@ -200,8 +204,8 @@ test('template: flwd.yaml sets the method, the headers and an expression for the
 });
 
 test.each([
-  ['flwd', 'On db1:'],
-  ['reports', 'On db1 (reports):'],
+  ['flwd', 'db1'],
+  ['reports', 'db1 (reports)'],
 ])(
   'without server.public_url, a message of the instance %s has a command and the host on which to type it',
   async (instance, where) => {
@@ -211,6 +215,10 @@ test.each([
     const runId = await opened.end([{ on: ['success'], channel: 'team' }], 'succeed');
     await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 60_000 });
     const { message } = JSON.parse(receiver.received[0]?.body ?? '');
-    expect(message).toBe(`It succeeded in 1.5s.\n\n${where} flwd logs ${runId}`);
+    expect(message).toBe(
+      `It succeeded in 1.5s.\n\n` +
+        `Succeeded on ${where} at 2024-01-15 10:30:01 UTC, started by local through the API.\n\n` +
+        `On ${where}: flwd logs ${runId}`,
+    );
   },
 );

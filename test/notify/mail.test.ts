@@ -5,11 +5,13 @@ import { startMailServer } from '../support/mail-server.ts';
 import { errorOf, openMail, rule, to } from './a-mail-channel.ts';
 import { dataFolder } from './a-notifier.ts';
 
-test('a failure causes one mail to all addresses, with the reason, the hint, the log and a link', async () => {
+test('a failure causes one mail to all addresses, with the reason, the hint, the host, the time in the zone of the schedule, the log and a link', async () => {
   const server = await startMailServer();
   const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
   const change = { error: { message: 'exit code 3', hint: 'allow it with `permissions: {network: all}`' } };
+  const labels = { schedule_id: 'schedule_berlin', nominal_at: '2024-01-15T10:00:00.000Z' };
   const runId = await opened.end(rule, 'fail', {
+    run: { trigger: { type: 'schedule' }, labels },
     lines: ['connecting', '.', '    raise  Error', '', 'From here it failed'],
     change,
   });
@@ -25,8 +27,9 @@ test('a failure causes one mail to all addresses, with the reason, the hint, the
   });
   const [notification] = await opened.store.notifications.list(runId);
   expect(headers['message-id']).toBe(`<${notification?.id}@example.org>`);
-  expect(mail?.body.trimEnd().replaceAll('\r\n', '\n')).toBe(
+  expect(mail?.body.trimEnd().replaceAll('=\r\n', '').replaceAll('\r\n', '\n')).toBe(
     'Exit code 3. Hint: allow it with `permissions: {network: all}`.\n\n' +
+      'Failed on db1 at 2024-01-15 11:30:01 CET, started by the schedule at-night for 11:00.\n\n' +
       `connecting\n.\n    raise  Error\nFrom here it failed\n\nhttps://flwd.example.org/runs/${runId}`,
   );
 });

@@ -218,6 +218,8 @@ function createActs(scheduleList: ScheduleList, { onScheduleList, view, ...o }: 
     /** What pauses schedules that the principal sees. @throws Problem not-ready */
     pauses: (principal: Principal): Promise<readonly PauseInForce[]> =>
       onScheduleList(() => pausesFor(principal, scheduleList.pauses)),
+    /** The schedule as it is now; undefined if flwd does not know it. */
+    find: (id: string): Schedule | undefined => scheduleList.find(id),
     /** Whether all schedules of the tenant are paused; undefined while that is not known. */
     arePaused: (tenant: string): boolean | undefined =>
       scheduleList.isReady ? scheduleList.pauses.isPaused(tenant) : undefined,

@@ -41,13 +41,16 @@ export function fitLines(lines: readonly string[], most: number, form: Form = {}
   return text;
 }
 
-/** Returns the reason, the log and the link as one text. If there is too little room, the log is cut first. */
+/**
+ * Returns the reason, the context, the log and the link as one text. If there is too little room, the log is cut first.
+ */
 export function fitBody(message: Message, most: number, form: Form = {}): string {
   const { sizeOf = charsOf } = form;
   const link = message.url ?? message.command;
+  const context = `\n\n${fit(`${message.context}.`, most, form)}`;
   const end = `\n\n${fit(link, most, form)}`;
-  const reason = fit(message.reason, most - sizeOf(end), form);
-  const room = most - sizeOf(reason) - sizeOf(end) - 2;
+  const reason = fit(message.reason, most - sizeOf(context) - sizeOf(end), form);
+  const room = most - sizeOf(reason) - sizeOf(context) - sizeOf(end) - 2;
   const lines = room > 0 ? fitLines(message.lines, room, form) : '';
-  return `${reason}${lines === '' ? '' : `\n\n${lines}`}${end}`;
+  return `${reason}${context}${lines === '' ? '' : `\n\n${lines}`}${end}`;
 }

@@ -10,7 +10,7 @@ const mostSummaryChars = 1_024;
 const mostSourceChars = 255;
 
 export const toPagerDuty: ToRequest = ({ url, routingKey }, message) => {
-  const { run, instance, event } = message;
+  const { run, event } = message;
   const deduplicated = { routing_key: routingKey, dedup_key: keyOf(message) };
   if (event === 'fixed' || event === 'success') return jsonRequest(url, { ...deduplicated, event_action: 'resolve' });
   return jsonRequest(url, {
@@ -18,12 +18,17 @@ export const toPagerDuty: ToRequest = ({ url, routingKey }, message) => {
     event_action: 'trigger',
     payload: {
       summary: fit(`${message.headline}: ${message.reason}`, mostSummaryChars),
-      source: fit(instance, mostSourceChars),
+      source: fit(message.where, mostSourceChars),
       severity: message.tone === 'bad' ? 'error' : 'info',
       timestamp: message.at,
       component: fit(run.job_id, mostSourceChars),
       class: event,
-      custom_details: { run_id: run.run_id, tenant: run.tenant, log: message.lines.join('\n') },
+      custom_details: {
+        context: message.context,
+        run_id: run.run_id,
+        tenant: run.tenant,
+        log: message.lines.join('\n'),
+      },
     },
     ...(message.url !== null && { links: [{ href: message.url, text: 'Show the run' }] }),
     client: 'flwd',

@@ -40,7 +40,7 @@ export const toSlack: ToRequest = ({ url }, message) => {
         text: log === '' ? reason : `${reason}\n${fence}\n${log}\n${fence}`,
         // Without this member, Slack would show the backticks.
         mrkdwn_in: ['text'],
-        footer: fit(message.footer, mostHeadlineChars, { escape: escaped }),
+        footer: fit(withoutMarkdown(message.footer), mostHeadlineChars, { escape: escaped }),
       },
     ],
     unfurl_links: false,

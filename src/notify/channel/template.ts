@@ -7,8 +7,8 @@ import { ChannelError, type ToRequest } from './request.ts';
 
 export const toTemplate: ToRequest = ({ url, method, headers, body: expression }, message) => {
   if (expression === null) return { method, url, headers, body: null, isSigned: false };
-  const { headline, reason, lines, url: link, event, run } = message;
-  const about = { headline, reason, log: lines.join('\n'), url: link ?? '' };
+  const { headline, reason, context, lines, url: link, event, run } = message;
+  const about = { headline, reason, context, log: lines.join('\n'), url: link ?? '' };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a run is what the API answers, so it is JSON
   const scope = { event, message: about, run: run as unknown as JsonObject };
   try {

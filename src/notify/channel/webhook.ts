@@ -4,16 +4,19 @@ import type { Message } from '../message.ts';
 import { type ChannelRequest, jsonRequest, type ToRequest } from './request.ts';
 
 export const toWebhook: ToRequest = ({ url }, message) => {
-  const { headline, reason, lines, url: link, stepId, parts, at } = message;
+  const { headline, reason, context, lines, url: link, stepId, parts, at } = message;
   if (parts.length > 0) {
     const notifications = parts.map((part) => ({
       ...dataOf(part),
-      message: { headline: part.headline, reason: part.reason },
+      message: { headline: part.headline, reason: part.reason, context: part.context },
     }));
-    const data = { message: { headline, reason, url: link }, notifications };
+    const data = { message: { headline, reason, context, url: link }, notifications };
     return { ...jsonRequest(url, { type: 'channel.digest', timestamp: at, data }), isSigned: true };
   }
-  const more = { ...(stepId !== null && { step_id: stepId }), message: { headline, reason, log: lines, url: link } };
+  const more = {
+    ...(stepId !== null && { step_id: stepId }),
+    message: { headline, reason, context, log: lines, url: link },
+  };
   return webhookRequest(url, { run: message.run, event: message.event, at: message.at }, more);
 };
 
