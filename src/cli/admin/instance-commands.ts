@@ -18,7 +18,7 @@ import {
 const secretTenant: Option = {
   name: 'tenant',
   value: 'TENANT',
-  about: 'the tenant of the secret; default: the token’s tenant, else the default tenant',
+  about: 'the tenant to use; default: the token’s tenant, otherwise the default tenant',
 };
 const overrides: readonly Option[] = [
   { name: 'bind', value: 'HOST:PORT', about: 'listen here; overrides server.bind' },
@@ -106,7 +106,7 @@ export const instanceCommands = [
   },
   {
     name: 'secrets rotate',
-    about: 'encrypt everything with a new key, and remove the old key',
+    about: 'encrypt all secrets with a new key, and remove the old key',
     options: onInstance(),
   },
   {
@@ -141,7 +141,7 @@ export const instanceCommands = [
         name: 'secrets',
         value: 'A,B',
         about:
-          'the stored secrets that arguments of its runs may name; default: all, or with --only, those in the jobs’ own defaults',
+          'the stored secrets that arguments of its runs may name; default: all; if you use --only: only those that are defaults of a job',
       },
       { name: 'agent', about: 'an agent uses the token: jobs with `agents: {approval: true}` ask a person first' },
       {
@@ -178,7 +178,7 @@ export const instanceCommands = [
       { name: 'object', value: 'ID', about: 'entries about this run, token or schedule' },
       { name: 'result', value: 'RESULT', choices: auditResults, about: 'done, refused or failed' },
       { name: 'tenant', value: 'TENANT', about: 'entries of this tenant; * for those of the whole instance' },
-      { name: 'limit', value: 'N', about: 'how many entries to print; default: 100, with --json all' },
+      { name: 'limit', value: 'N', about: 'how many entries to print; default: 100, or all with --json' },
       { name: 'json', about: 'print one JSON object per line' },
       quietTables,
       ...instance,

@@ -26,7 +26,7 @@ export const importCommands = [
   {
     name: 'import systemd-timers',
     about:
-      'turn systemd timers and their services into jobs; without DIR, your own timers; as root, those in /etc/systemd/system',
+      'turn systemd timers and services into jobs; without DIR: your own timers or, as root, those in /etc/systemd/system',
     options: importing,
     operands: '[DIR]',
     examples: ['flwd import systemd-timers', 'flwd import systemd-timers ./units --to ~/ops/jobs'],
@@ -40,14 +40,14 @@ export const importCommands = [
   },
   {
     name: 'import rundeck',
-    about: 'turn job definitions of Rundeck in YAML or JSON into jobs',
+    about: 'turn Rundeck’s job definitions into jobs; FILE is YAML or JSON',
     options: importing,
     operands: 'FILE',
     examples: ['flwd import rundeck jobs.yaml'],
   },
   {
     name: 'import dagu',
-    about: 'turn the workflows of Dagu in a folder into jobs',
+    about: 'turn a folder of Dagu workflows into jobs',
     options: importing,
     operands: 'DIR',
     examples: ['flwd import dagu ~/.config/dagu/dags'],

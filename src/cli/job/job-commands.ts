@@ -29,7 +29,10 @@ const label: Option = {
   about: 'add a label to the run; repeatable',
 };
 
-const allSchedules: Option = { name: 'all', about: 'all schedules of this tenant; for an operator, of every tenant' };
+const allSchedules: Option = {
+  name: 'all',
+  about: 'required; the schedules of every tenant that you have access to, or only of --tenant',
+};
 
 /** Options for the arguments of a job and the settings of its run. */
 const request: readonly Option[] = [
@@ -98,7 +101,7 @@ export const jobCommands = [
         value: 'LANGUAGE',
         choices: ['bash', 'python', 'node', 'pwsh'],
         about:
-          'bash, python, node or pwsh; default: bash. A job in pwsh starts PowerShell as a program, which reads its arguments from the environment',
+          'bash, python, node or pwsh; default: bash. A script in pwsh reads its arguments from the file $FLWD_ARGS_FILE',
       },
       {
         name: 'from',
@@ -112,7 +115,7 @@ export const jobCommands = [
         value: 'PROFILE',
         choices: ['secure', 'permissive', 'disabled'],
         about:
-          'with --from: how isolated the job runs; with permissive, it can read the host’s files, as under cron, but not change them',
+          'with --from: how isolated the job runs; with permissive, it can read the host’s files, but not change them',
       },
       { name: 'allow', about: 'with --from: let the job ask for everything that the script seems to use' },
       { name: 'name', value: 'TITLE', about: 'the title of the job; default: derived from its folder’s name' },
@@ -204,7 +207,7 @@ export const jobCommands = [
         name: 'catch-up',
         value: 'WHICH',
         choices: catchUps,
-        about: 'which runs to start later if flwd was down at their times: `none`, only the `last`, or `all`',
+        about: 'which runs to start later if flwd was down at their times: `none`, `last` or `all`; default: `none`',
       },
       { name: 'jitter', value: 'TIME', about: 'start each run later by a random time of up to TIME, such as 30s' },
       { name: 'name', value: 'NAME', about: 'a name for the schedule' },
@@ -212,7 +215,7 @@ export const jobCommands = [
       { name: 'heartbeat-secret', value: 'NAME', about: 'like --heartbeat, but the address is in this stored secret' },
       { name: 'next', value: 'N', about: 'print the next N times, and do not create the schedule' },
       ...wholeArguments('options override it'),
-      label,
+      { ...label, about: 'add a label to each run of the schedule; repeatable' },
       tenant,
     ),
     operands: 'JOB [--ARGUMENT VALUE]…',
@@ -228,13 +231,13 @@ export const jobCommands = [
   },
   {
     name: 'schedules rm',
-    about: 'remove a schedule that flwd schedules add or the API created; its runs remain',
+    about: 'remove a schedule, unless it is in a config.yaml; its runs remain',
     options: onInstance(),
     operands: 'SCHEDULE',
   },
   {
     name: 'schedules hold',
-    about: 'hold a schedule, so that it starts no runs until it is released; works for any schedule',
+    about: 'hold a schedule, also one in a config.yaml: it starts no runs until you release it',
     options: onInstance(),
     operands: 'SCHEDULE',
   },
@@ -319,8 +322,7 @@ export const jobCommands = [
         name: 'scheme',
         value: 'SCHEME',
         choices: webhookSchemes,
-        about:
-          'how the service signs; default: token, which means that everybody who knows the address can start the job',
+        about: `how the service signs: ${webhookSchemes.join(', ')}; default: token, which needs no signature: everybody who knows the address can start the job`,
       },
       {
         name: 'secret',
@@ -359,7 +361,7 @@ export const jobCommands = [
   },
   {
     name: 'webhooks rm',
-    about: 'remove a webhook that flwd webhooks add or the API created, with its deliveries; its runs remain',
+    about: 'remove a webhook and its deliveries, unless it is in a config.yaml; its runs remain',
     options: onInstance(),
     operands: 'WEBHOOK',
   },
@@ -408,7 +410,7 @@ export const jobCommands = [
   {
     name: 'mcp',
     about:
-      'serve the jobs to an AI agent as tools, over MCP on standard input and output; the agent’s client starts it',
+      'serve the jobs to an AI agent as tools, over MCP on standard input and output; the agent’s client starts this command',
     options: [
       {
         name: 'scopes',

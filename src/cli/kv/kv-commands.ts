@@ -5,7 +5,7 @@ import { type Command, type Option, onInstance } from '../command.ts';
 const tenant: Option = {
   name: 'tenant',
   value: 'TENANT',
-  about: 'the tenant of the key; default: the token’s tenant, else the default tenant',
+  about: 'the tenant to use; default: the token’s tenant, otherwise the default tenant',
 };
 
 export const kvCommands = [

@@ -25,7 +25,7 @@ const level: Option = {
 const jobOrNamespace: Option = {
   name: 'job',
   value: 'JOB',
-  about: 'runs of this job, or with / at the end, of all jobs in this namespace',
+  about: 'runs of this job, or of all jobs in a namespace, such as etl/',
 };
 /** The options that choose runs; `readRunFilter` reads them, with --job and --tenant. */
 export const runFilter: readonly Option[] = [
@@ -84,7 +84,7 @@ export const runCommands = [
         name: 'range',
         value: 'RANGE',
         choices: statsRanges,
-        about: `the time up to now: ${statsRanges.join(', ')}; default: 24h`,
+        about: `how far to look back: ${statsRanges.join(', ')}; default: 24h`,
       },
       jobOrNamespace,
       tenant,
@@ -274,7 +274,7 @@ export const runCommands = [
         choices: eventTypes,
         isRepeatable: true,
         about:
-          'events of this type, such as run.finished; repeatable; default: all except step.output; with --json, all',
+          'events of this type, such as run.finished; repeatable; default: all except step.output, or all with --json',
       },
     ),
     examples: ['flwd events --type run.finished --json'],
