@@ -48,7 +48,7 @@ const ownFolders = 'name the folders in `security.paths`, and let jobs ask for t
 /** Other words for values, by key and then by word. */
 const wordSpellings: Readonly<Partial<Record<KeyPath, Readonly<Record<string, WordSpelling>>>>> = {
   'security.profiles.<profile>.network': {
-    restricted: { instead: 'use the profile `secure`, in which jobs ask with `permissions.network`' },
+    restricted: { instead: 'use the profile `secure`, in which jobs ask for the network with `permissions.network`' },
   },
   'security.profiles.<profile>.filesystem': {
     'workspace-only': { raw: 'workspace' },

@@ -103,14 +103,17 @@ function examineQueue(queue: Examination['queue']): HostCheck[] {
   const detail = `${runs.toLocaleString('en')} ${wait}${which} ${since} (${first.id} of ${first.jobId})${why}`;
   if (runs <= manyWait && systemClock.now() - first.sinceMs <= longWaitMs) return [ok('queue', detail)];
   const fix = 'flwd runs --status pending lists them, and flwd cancel --status pending cancels them';
-  return [warn('queue', detail, `${fix}, with --job for one job`)];
+  return [warn('queue', detail, `${fix}; add --job JOB for those of one job`)];
 }
 
 /** Reports pauses. If somebody forgot a pause, the schedules look as if they did not work. */
 function examinePauses(paused: Examination['paused']): HostCheck[] {
   if (paused.length === 0) return [];
   const which = paused.includes('*') ? 'all schedules are paused' : `paused: the schedules of ${paused.join(', ')}`;
-  return [warn('schedules', which, 'run flwd schedules resume --all, for each tenant that is named with --tenant')];
+  const fix = paused.includes('*')
+    ? 'run flwd schedules resume --all'
+    : 'run flwd schedules resume --all --tenant TENANT for each of these tenants';
+  return [warn('schedules', which, fix)];
 }
 
 function examineLate({ late, missed }: Examination['late']): HostCheck[] {

@@ -8,7 +8,7 @@ const unprivilegedUid = 65_534;
 
 const serverUid = process.getuid?.() ?? unprivilegedUid;
 
-/** A server that is root changes the user of its jobs. Any other server can only start jobs as its own user. */
+/** A server that runs as root changes the user of its jobs. Any other server can only start jobs as its own user. */
 export const isServerRoot = serverUid === 0;
 
 /** `runAs` is the user that the job names. */

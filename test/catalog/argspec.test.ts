@@ -83,7 +83,7 @@ test('other keywords of a schema stay as they are', () => {
 test('a chain of more than 32 references is refused, and so are more than 1,000 schemas', () => {
   const chain = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`d${at}`, { $ref: `#/$defs/d${at + 1}` }]));
   expect(errorsIn(argument({ $ref: '#/$defs/d0' }, { $defs: { ...chain, d40: {} } }))[0]).toBe(
-    'properties.x.$ref the reference begins a chain of more than 32',
+    'properties.x.$ref the reference begins a chain of more than 32 references',
   );
   const many = Object.fromEntries(Array.from({ length: 1_001 }, (_, at) => [`a${at}`, { type: 'string' }]));
   expect(errorsIn({ type: 'object', properties: many })).toEqual([

@@ -348,7 +348,7 @@ test('doctor says how many runs wait, since when and why, and warns if one has w
   database.prepare('UPDATE runs SET created_at = created_at - 7200000 WHERE id = ?').run(first);
   database.close();
   expect(await doctor()).toMatch(
-    /^warn queue 2 runs wait, the first since .*\n → flwd runs --status pending lists them, and flwd cancel --status pending cancels them, with --job for one job$/m,
+    /^warn queue 2 runs wait, the first since .*\n → flwd runs --status pending lists them, and flwd cancel --status pending cancels them; add --job JOB for those of one job$/m,
   );
   expect(await flwd(dir, 'cancel', '--job', 'q', '--force', '--yes')).toMatchObject({ code: 0 });
   await server.stop();

@@ -246,7 +246,7 @@ test('schedules run in the tenant of the caller who made them; those in config.y
   expect(own).toMatchObject({ created_by: `schedule:${schedule.id}` });
 });
 
-test('a start names the jobs whose schedules are all gone since the last server, and says so once', async () => {
+test('a server names at its start, once, the jobs that have lost all their schedules since the last server', async () => {
   const root = dataFolder();
   const jobs = { gone: hourly(), kept: hourly(), changed: hourly(), released: hourly({ held: true }) };
   const first = await openClocked(root, start, { jobs });
@@ -263,7 +263,7 @@ test('a start names the jobs whose schedules are all gone since the last server,
   expect(without((await openClocked(root, '2026-06-01T01:40:00Z', { jobs: other })).log)).toEqual([]);
 });
 
-test('a start names at most five jobs whose schedules are gone, and counts the others', async () => {
+test('a server names at its start at most five jobs that have lost their schedules, and counts the others', async () => {
   const root = dataFolder();
   const sevenOf = (job: ReturnType<typeof scheduled>) => ({ a: job, b: job, c: job, d: job, e: job, f: job, g: job });
   const first = await openClocked(root, start, { jobs: sevenOf(hourly()) });

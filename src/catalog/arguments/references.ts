@@ -45,7 +45,8 @@ export function resolveReferences(all: readonly Subschema[]) {
   for (const pointer of targets.keys()) {
     const length = chainLength(pointer);
     if (length <= chainLimit) continue;
-    const message = length === Infinity ? 'leads back to itself' : `begins a chain of more than ${chainLimit}`;
+    const message =
+      length === Infinity ? 'leads back to itself' : `begins a chain of more than ${chainLimit} references`;
     errors.push(ruleError([...splitPointer(pointer), '$ref'], `the reference ${message}`));
   }
   return { errors, targets };

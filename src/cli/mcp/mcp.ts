@@ -132,7 +132,7 @@ async function assertOffered({ client, where }: Session): Promise<void> {
   if (!extensions.includes('mcp'))
     throw new Refusal(`${where} does not offer MCP: add \`mcp\` to \`extensions.enabled\` in its flwd.yaml`);
   if (!caller.name.startsWith('mcp:'))
-    throw new Refusal(`${where} does not limit what an agent may do: a proxy may remove the header X-Flwd-Agent`);
+    throw new Refusal(`${where} does not limit what an agent may do: perhaps a proxy removes the header X-Flwd-Agent`);
 }
 
 /** The scopes that the agent gets. @throws Refusal */

@@ -88,9 +88,10 @@ async function accept(
 }
 
 const refusals = {
-  missing: 'has no signature in the header',
-  wrong: 'is not signed with a key of this webhook, in the header',
-  old: 'was signed more than five minutes before or after now, in the header',
+  missing: (header: string) => `The delivery has no signature in the header '${header}'.`,
+  wrong: (header: string) => `No key of this webhook made the signature in the header '${header}'.`,
+  old: (header: string) =>
+    `The signature in the header '${header}' is for a time more than five minutes before or after now.`,
 };
 
 const forged =
@@ -110,7 +111,7 @@ async function assertSigned(
   // `keysFor` has already warned of missing keys. This text is always the same, and a repeated text is not logged, so
   // nobody can fill the log.
   if (keys.length > 0) warnForged(webhook, verdict === 'valid' ? undefined : forged);
-  if (verdict !== 'valid') throw new Problem('signature-invalid', `The delivery ${refusals[verdict]} '${header}'.`);
+  if (verdict !== 'valid') throw new Problem('signature-invalid', refusals[verdict](header));
 }
 
 /** Leaves out keys that are missing: a delivery that another key has signed is still accepted. */

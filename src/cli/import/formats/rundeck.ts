@@ -107,7 +107,7 @@ function foundOf(
       ...(nodes === undefined
         ? []
         : [
-            `it ran on the nodes \`${nodes}\`, and flwd runs it on the machine of the flwd server: it has \`enabled: false\` until you have checked that this is right`,
+            `it ran on the nodes \`${nodes}\`, but flwd runs it on the machine of the flwd server: it has \`enabled: false\` until you have checked that this is right`,
           ]),
       ...(job.executionEnabled !== undefined && !isYes(job.executionEnabled)
         ? ['its execution was disabled in Rundeck: it has `enabled: false`']

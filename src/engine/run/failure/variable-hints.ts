@@ -65,9 +65,9 @@ function hintForOwn(name: string, argumentNames: readonly string[]): string {
   if (name.startsWith('FLWD_STEP_') && name !== 'FLWD_STEP')
     return `a step gets the outputs of the steps that it \`needs\`, and no such step has one for ${name}: a step writes its outputs as \`key=value\` to its $FLWD_OUTPUT_FILE`;
   if (name === 'FLWD_ITEM')
-    return 'only a step with `foreach` has this variable, for items shorter than 128 KiB: write ${FLWD_ITEM:-} to allow others';
+    return 'only a step with `foreach` has this variable, for items shorter than 128 KiB: write ${FLWD_ITEM:-} to allow other steps';
   if (name.startsWith('FLWD_MATRIX_'))
-    return `only a step whose \`matrix\` has a value for it gets this variable: write \${${name}:-} to allow others`;
+    return `only a step whose \`matrix\` has a value for it gets this variable: write \${${name}:-} to allow other steps`;
   const lead = `flwd sets no variable ${name}`;
   const meant = meantBy(name);
   if (meant.length === 0) return `${lead}: docs/jobs.md lists those that a script gets`;
