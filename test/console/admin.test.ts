@@ -167,7 +167,7 @@ testWith(headlessChromium)(
     await page.getByRole('region', { name: 'Kept for' }).getByText('Audit log').waitFor();
     await page
       .getByRole('region', { name: 'Sizes' })
-      .getByText(/^0 B of .* of artifacts/)
+      .getByText(/^0 B of .* for artifacts/)
       .waitFor();
     await page
       .getByRole('region', { name: 'Sizes' })
@@ -184,7 +184,7 @@ testWith(headlessChromium)(
       await route.fulfill({ json: { ...answer, removed: { ...answer.removed, snapshots: 2, stats: 3 } } });
     });
     await page.getByRole('button', { name: 'Preview' }).press('Enter');
-    await page.getByText('Would be removed: 2 job copies, 3 statistics').waitFor();
+    await page.getByText('Would be removed: 2 snapshots, 3 statistics').waitFor();
   },
 );
 

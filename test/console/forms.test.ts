@@ -176,10 +176,10 @@ describe('an argument that differs from the run it was filled in from', () => {
   testWith(headlessChromium)('is marked in its field and listed', async () => {
     const runId = await start({ text: 'old', count: 3 });
     const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
-    await page.getByText('All arguments are the same; the revision, too').waitFor();
+    await page.getByText('All arguments are the same. The revision is the same:').waitFor();
     await page.getByLabel('text', { exact: true }).fill('new');
     await page.getByText('± was old').waitFor();
-    const listed = page.getByRole('region', { name: 'Different from the run' });
+    const listed = page.getByRole('region', { name: 'Compared with the run' });
     await expect.poll(() => listed.textContent()).toMatch(/- text: old\+ text: new3 others are the same/);
   });
 });

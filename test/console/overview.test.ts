@@ -235,7 +235,9 @@ testWith(headlessChromium)(
     for (const size of [undefined, { width: 390, height: 844 }]) {
       const page = await browser.open(paused.url, size);
       const card = cardOf(page, 'Next 24 hours');
-      await card.getByText(/^All schedules are paused by local since \d\d:\d\d\. They start no runs\.$/).waitFor();
+      await card
+        .getByText(/^All schedules have been paused by local since \d\d:\d\d\. They start no runs\.$/)
+        .waitFor();
       expect(await card.getByText('at least 16 times a day').count()).toBe(0);
       await expect
         .poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth'))

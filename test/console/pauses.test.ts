@@ -34,7 +34,9 @@ testWith(headlessChromium)(
 
     await pause.press('Enter');
     await asked.getByRole('button', { name: 'Pause all schedules' }).press('Enter');
-    await banner.getByText(/^All schedules are paused by local since \d\d:\d\d\. They start no runs\.$/).waitFor();
+    await banner
+      .getByText(/^All schedules have been paused by local since \d\d:\d\d\. They start no runs\.$/)
+      .waitFor();
     await expect.poll(paused).toMatchObject({ pauses: [{ tenant: '*', by: 'local' }] });
     await page
       .getByRole('row', { name: /ops\/nightly/ })
@@ -77,7 +79,7 @@ testWith(headlessChromium)('a caller who may not resume schedules sees who pause
   await page.evaluate(`sessionStorage.setItem('flwd.token', ${JSON.stringify(credential)})`);
   await page.goto(`${server.url}/schedules`);
   const banner = page.getByRole('region', { name: 'Paused schedules' });
-  await banner.getByText(/^All schedules are paused since/).waitFor();
+  await banner.getByText(/^All schedules have been paused since/).waitFor();
   expect(await page.getByRole('button', { name: /Pause all|Resume all/ }).count()).toBe(0);
   await server.post('/schedules/resume', {});
 

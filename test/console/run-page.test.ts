@@ -68,7 +68,7 @@ testWith(headlessChromium)(
     await expect.poll(told).toHaveLength(7);
     const last = page.getByRole('region', { name: 'Compared with the last success' });
     await expect.poll(() => last.textContent()).toMatch(/version *1 → 2/);
-    await last.getByText('first differs at line 1 of build').waitFor();
+    await last.getByText('first differs at line 1 in build').waitFor();
     await page.getByText('differs from the last success').waitFor({ state: 'attached' });
     const later = page.getByRole('link', { name: 'A later run' });
     expect(await later.count()).toBe(0);

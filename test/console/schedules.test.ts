@@ -158,7 +158,7 @@ testWith(headlessChromium)(
     await expect.poll(() => form.getByLabel(/^target/).inputValue()).toBe('/x');
     await page.keyboard.press('Escape');
     await page.goBack();
-    await page.getByText('created by the API').waitFor();
+    await page.getByText('created by local').waitFor();
   },
 );
 

@@ -21,7 +21,7 @@ const kept = {
   logs: 'Logs',
   artifacts: 'Artifacts',
   workspaces: 'Workspaces',
-  snapshots: 'Job copies',
+  snapshots: 'Snapshots of jobs',
   events: 'Events',
   audit: 'Audit log',
   stats: 'Statistics',
@@ -81,8 +81,8 @@ function Quota({
   return (
     <div className={styles.use}>
       <span>
-        {sizeWords(bytes)} of {sizeWords(most)} of artifacts
-        {soft !== null && `, with a warning from ${sizeWords(soft)}`}
+        {sizeWords(bytes)} of {sizeWords(most)} for artifacts
+        {soft !== null && `; the server warns at ${sizeWords(soft)}`}
       </span>
       <span className={styles.meter} data-full={bytes >= (soft ?? most) || undefined} aria-hidden="true">
         <span style={{ width: `${share * 100}%` }} />
@@ -93,7 +93,6 @@ function Quota({
 
 /** The names that this page shows for some kinds of data in place of their names in the API. */
 const removedNames: Readonly<Record<string, string>> = {
-  snapshots: 'job copies',
   audit: 'audit entries',
   stats: 'statistics',
 };

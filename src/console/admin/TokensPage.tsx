@@ -120,7 +120,7 @@ function mayOf({ scopes: held, only, secrets, agent, approval }: Token): string[
     ...(only ? [`only ${only.join(' ')}`] : []),
     ...(secrets ? [secrets.length === 0 ? 'no stored secrets' : `only the secrets ${secrets.join(' ')}`] : []),
     ...(agent ? ['as an agent'] : []),
-    ...(approval ? ['each run waits for a person'] : []),
+    ...(approval ? ['each run requires an approval'] : []),
   ];
 }
 
@@ -196,11 +196,15 @@ function TokenForm(o: { readonly close: () => void; readonly made: () => void })
           {(attributes) => <Input {...attributes} value={only} onChange={(event) => setOnly(event.target.value)} />}
         </Field>
         <Checkbox
-          label="An agent uses it: jobs may ask a person before its runs"
+          label="An agent uses this token: jobs can require an approval of each run"
           checked={isForAgent}
           onChange={setForAgent}
         />
-        <Checkbox label="Each of its runs waits for a person" checked={asksAlways} onChange={setAsksAlways} />
+        <Checkbox
+          label="Each run that this token starts requires an approval"
+          checked={asksAlways}
+          onChange={setAsksAlways}
+        />
         <Field
           label="Tenant"
           hint="Empty: your own tenant, or the default tenant if you have all tenants; *: all tenants"

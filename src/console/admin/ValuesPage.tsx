@@ -227,7 +227,7 @@ function ValueForm(o: {
   return (
     <Dialog title="Set a value" close={o.close} actions={actions}>
       <div className={styles.form}>
-        <Field label="Namespace" isRequired hint="The id of a job, or another name of the same form">
+        <Field label="Namespace" isRequired hint="The id of a job, or another name that is written like an id">
           {(attributes) => (
             <Input {...attributes} isMono value={namespace} onChange={(event) => setNamespace(event.target.value)} />
           )}

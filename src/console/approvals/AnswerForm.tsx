@@ -26,7 +26,7 @@ export function AnswerForm({ asked }: { readonly asked: Approval }): ReactNode {
     <div className={styles.form}>
       <Field
         label="Reason"
-        hint="To deny, you must give a reason. It appears in the audit log and at the run."
+        hint="To deny, you must give a reason. It appears in the audit log and on the page of the run."
         error={isReasonMissing ? 'Say why you deny it.' : null}
       >
         {(attributes) => (

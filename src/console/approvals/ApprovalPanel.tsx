@@ -84,7 +84,7 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
         ) : (
           <p role="status">
             <StatusIcon of={asked.answer?.decision === 'approve' ? 'success' : 'failed'} />{' '}
-            {asked.answer ? 'It was ' : 'It has ended: '}
+            {asked.answer ? 'It was ' : 'The approval has ended: '}
             {answerWords(asked)}, <Time at={asked.finished_at} />.
           </p>
         )}

@@ -56,7 +56,7 @@ function Legend(): ReactNode {
   return (
     <ul className={styles.legend}>
       <li data-mark="success">success</li>
-      <li data-mark="failed">failed, where it stopped</li>
+      <li data-mark="failed">failed (time until the failure)</li>
       <li data-mark="median">median</li>
       <li data-mark="p95">p95</li>
     </ul>

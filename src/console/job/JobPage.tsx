@@ -216,7 +216,9 @@ function Invalid({ jobId, problem }: { readonly jobId: string; readonly problem:
   const errors = Array.isArray(problem.members.errors) ? problem.members.errors : [];
   return (
     <div className={styles.invalid} role="alert">
-      <p>{errors.length > 0 ? 'This job is invalid, so it does not start:' : <WithCode text={problem.message} />}</p>
+      <p>
+        {errors.length > 0 ? 'This job is invalid. Fix these errors to start it:' : <WithCode text={problem.message} />}
+      </p>
       <JobErrors jobId={jobId} of={errors} />
     </div>
   );

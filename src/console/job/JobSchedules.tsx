@@ -68,8 +68,9 @@ export function JobSchedules({
                 'While the job is invalid, the schedules in its config.yaml cannot be read.'
               ) : (
                 <>
-                  The job has no schedules. Its config.yaml may have <code>schedules</code>, or{' '}
-                  <code>flwd schedules add {harmless(jobId)} --cron '0 3 * * *'</code> creates one.
+                  The job has no schedules. Add one here, with{' '}
+                  <code>flwd schedules add {harmless(jobId)} --cron '0 3 * * *'</code>, or under <code>schedules</code>{' '}
+                  in its config.yaml.
                 </>
               )}
             </p>
@@ -99,7 +100,7 @@ function Row({
   readonly schedule: Schedule;
   readonly actions: readonly ScheduleAct[];
 }): ReactNode {
-  const { id, name, cron, at, sentence, timezone, args, enabled, held, paused, done, source } = schedule;
+  const { id, name, cron, at, sentence, timezone, args, enabled, held, paused, done, created_by: by } = schedule;
   const next = nextTimes([schedule]);
   const given = Object.entries(args).map(([key, value]) => `${key}=${showValue(value)}`);
   return (
@@ -127,7 +128,7 @@ function Row({
         <span className={styles.quiet}>Last</span>
         <Last schedule={schedule} />
       </div>
-      <span className={styles.quiet}>{source === 'job' ? 'in its config.yaml' : 'created by the API'}</span>
+      <span className={styles.quiet}>{by === null ? 'in its config.yaml' : `created by ${harmless(by)}`}</span>
       <span className={styles.menu}>
         <RowMenu schedule={schedule} actions={actions} />
       </span>

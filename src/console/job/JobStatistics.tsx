@@ -69,7 +69,7 @@ function Charts({ times, range }: { readonly times: JobTimes; readonly range: Ra
           name="Success rate"
           value={<SuccessRate rate={successRate} of={`${countOf(runs, 'run')} in ${days} days`} />}
           note={`${failed} of ${runs} failed${
-            rateBefore === null ? '' : `; ${percentWords(rateBefore)} the ${days} d before`
+            rateBefore === null ? '' : `; ${percentWords(rateBefore)} in the ${days} days before`
           }`}
         />
         <Figure

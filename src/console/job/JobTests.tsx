@@ -73,8 +73,8 @@ function HowToRun({ jobId }: { readonly jobId: string }): ReactNode {
   const command = `flwd test ${shellWord(jobId)}`;
   return (
     <p className={styles.note}>
-      Run the tests with <code>{harmless(command)}</code>. <CopyButton label="Copy the command" text={command} /> They
-      run on the machine of this command, in an instance of their own, so this page does not show their results.
+      Run the tests with <code>{harmless(command)}</code>. <CopyButton label="Copy the command" text={command} /> This
+      page does not show their results, because the command runs them on a temporary instance, not on the server.
     </p>
   );
 }

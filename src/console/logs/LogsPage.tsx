@@ -113,7 +113,7 @@ function Results({ text, level }: Asked): ReactNode {
             <End pages={pages} count={count} isGoingOn={hasNextPage} />
             {hasNextPage && count >= enough && (
               <Button size="small" disabled={isFetching} onClick={() => void fetchNextPage()}>
-                Search on
+                Continue the search
               </Button>
             )}
           </p>

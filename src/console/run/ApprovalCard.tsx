@@ -55,7 +55,7 @@ export function ApprovalCard({ run, step }: { readonly run: Run; readonly step: 
             <Field
               label="Reason"
               error={
-                isReasonMissing ? 'Say why you deny it. The reason appears in the audit log and at the run.' : null
+                isReasonMissing ? 'Say why you deny it. The reason appears in the audit log and on this page.' : null
               }
             >
               {(attributes) => (

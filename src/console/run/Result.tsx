@@ -25,7 +25,7 @@ export function Result({ run }: { readonly run: Run }): ReactNode {
     <>
       <div className={styles.toolbar}>
         <Segmented
-          label="Form"
+          label="View of the result"
           choices={[
             { value: 'readable', label: 'Readable' },
             { value: 'json', label: 'JSON' },

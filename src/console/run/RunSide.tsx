@@ -68,10 +68,10 @@ function LogDiffers({ run, last }: { readonly run: Run; readonly last: Run }): R
   if (!isOver) return 'compared when the run has ended';
   if (!answer.data) return <span className={styles.comparing}>{failureText(answer) ?? 'Comparing…'}</span>;
   if (answer.data.kind === 'same') return 'the same';
-  if (answer.data.kind === 'unknown') return `no difference in ${countWords(answer.data.lines)} lines`;
+  if (answer.data.kind === 'unknown') return `no difference in the first ${countWords(answer.data.lines)} lines`;
   const { stepId, b } = answer.data;
   const step = run.steps.find(({ step_id: id }) => id === stepId);
-  const where = run.steps.length > 1 ? ` of ${harmless(step ? stepName(step) : stepId)}` : '';
+  const where = run.steps.length > 1 ? ` in ${harmless(step ? stepName(step) : stepId)}` : '';
   if (!b) return `ends earlier${where}`;
   const query = new URLSearchParams({ ...(run.steps.length > 1 && { step: stepId }), line: String(b.seq) });
   return (

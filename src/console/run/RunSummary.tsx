@@ -163,7 +163,7 @@ function Times({
   return (
     <Fact icon={Timer} title="How long the run worked, and how long it only waited">
       {words}
-      {typeof usualMs === 'number' && <span className={styles.usual}> (usual {spanWords(usualMs)} of work)</span>}
+      {typeof usualMs === 'number' && <span className={styles.usual}> (usually {spanWords(usualMs)} of work)</span>}
       {outlook !== '' && `, ${outlook}`}
     </Fact>
   );

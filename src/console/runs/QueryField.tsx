@@ -155,9 +155,9 @@ function Offered(o: {
         ))}
       </div>
       <p className={styles.hint} aria-hidden="true">
-        A minus leaves out runs: -label:rehearsal
+        -label:rehearsal leaves out runs with this label
         <span>
-          <Kbd>Tab</Kbd> takes it
+          <Kbd>Tab</Kbd> accepts a suggestion
         </span>
       </p>
     </div>

@@ -47,7 +47,7 @@ export function RunsPage(): ReactNode {
           look="quiet"
           icon={Layers}
           aria-pressed={isTopLevel}
-          title="Leaves out runs that a step of another run started"
+          title="Leaves out sub-runs, which are runs that a step of another run started"
           onClick={() => navigate(pathOf(text, isTopLevel), { replace: true })}
         >
           {isTopLevel ? 'Top level only' : 'With sub-runs'}
@@ -184,7 +184,7 @@ function NoRuns({ query }: { readonly query: RunQuery }): ReactNode {
       <p>
         {isAll ? 'No runs yet. Start a job on its page or with flwd run, or give it a schedule.' : 'No runs match.'}
       </p>
-      {!isAll && isTopLevel && <p>Runs that a step of another run started are left out.</p>}
+      {!isAll && isTopLevel && <p>Sub-runs (runs that a step of another run started) are left out.</p>}
       {job !== undefined && (
         <p>
           <code>job:</code> needs the whole id of a job, such as <code>backup/daily</code>, or a namespace, such as{' '}

@@ -25,7 +25,7 @@ const meanings: Readonly<Record<FilterName, string>> = {
   trigger: 'what started it',
   since: 'created since a time, or within the last hours or days',
   until: 'created before a time',
-  source: 'jobs of this source',
+  source: 'of jobs of this source',
   tenant: 'of this tenant',
 };
 

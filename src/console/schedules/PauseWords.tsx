@@ -20,7 +20,9 @@ export function PauseWords({
 }): ReactNode {
   return (
     <>
-      <strong>{pausedWords(of)} are paused</strong>
+      <strong>
+        {pausedWords(of)} {of.since === null ? 'are' : 'have been'} paused
+      </strong>
       {of.by !== null && ` by ${harmless(of.by)}`}
       {of.since !== null && <> since {since(of.since)}</>}
       {of.by_operator && (

@@ -21,7 +21,7 @@ export function DifferencesCard({
   const same = names.size - differences.length;
   return (
     <Card
-      title="Different from the run"
+      title="Compared with the run"
       count={`${dayAndTime(filled.createdAt, now)}, ${statusLooks[filled.status].word}`}
     >
       <ul className={styles.list}>
@@ -46,8 +46,8 @@ export function DifferencesCard({
         {differences.length === 0
           ? 'All arguments are the same'
           : `${same} ${same === 1 ? 'other is' : 'others are'} the same`}
-        {'; '}
-        {filled.revision === revision ? 'the revision, too' : 'the job has changed since'}{' '}
+        {'. '}
+        {filled.revision === revision ? 'The revision is the same:' : 'The job now has another revision:'}{' '}
         <code>{revision.slice(0, 12)}</code>
       </p>
     </Card>

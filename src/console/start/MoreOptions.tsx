@@ -51,7 +51,7 @@ export function MoreOptions({
               value={optionTexts.profile}
               onChange={(profile) => set({ profile })}
               choices={[
-                { value: '', label: `${job.security_profile}, of the job` },
+                { value: '', label: `${job.security_profile} (the profile of the job)` },
                 ...profiles.map((profile) => ({ value: profile, label: profile })),
               ]}
             />

@@ -110,7 +110,7 @@ function useChanges(typed: TypedArguments, setNote: (note: string | null) => voi
     },
     turnOver: (): void => {
       const names = turnOver().join(', ');
-      if (names !== '') setNote(`No field fits ${names} as written. Remove or change this to go back to the fields.`);
+      if (names !== '') setNote(`No field fits ${names} as written. Change the JSON to go back to the fields.`);
       else if (json !== null) setNote(null);
     },
   };
