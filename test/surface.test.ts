@@ -18,7 +18,7 @@ import { migrations } from '../src/store/migrations/migrate.ts';
 import type { Schema } from '../src/store/schema.ts';
 import { columnTypes } from '../src/store/sqlite/sqlite.ts';
 
-test('operations: id, method, path, scope', () => {
+test('the operations have these ids, methods, paths and scopes', () => {
   const lines = Object.entries(operations).map(([id, { method, path, scope }]) => `${id}: ${method} ${path} ${scope}`);
   expect(lines).toEqual([
     'listJobs: GET /jobs jobs:read',
@@ -101,7 +101,7 @@ test('operations: id, method, path, scope', () => {
   ]);
 });
 
-test('actions of the audit log, and the operations recorded under each', () => {
+test('the audit log has these actions, and records these operations under each', () => {
   expect(auditActions).toEqual([
     'run.create',
     'run.cancel',
@@ -174,7 +174,7 @@ test('actions of the audit log, and the operations recorded under each', () => {
   ]);
 });
 
-test('problems: type, status, title', () => {
+test('the problems have these types, statuses and titles', () => {
   const lines = Object.entries(problems).map(([slug, { status, title }]) => `${slug} ${status} ${title}`);
   expect(lines).toEqual([
     'validation-error 400 Validation Error',
@@ -236,7 +236,7 @@ test('problems: type, status, title', () => {
   ]);
 });
 
-test('events', () => {
+test('the events have these names', () => {
   expect(eventTypes).toEqual([
     'run.created',
     'run.started',
@@ -254,7 +254,7 @@ test('events', () => {
   ]);
 });
 
-test('statuses, reasons, levels, scopes', () => {
+test('statuses, reasons, levels and scopes have these names', () => {
   expect(runStatuses).toEqual(['pending', 'running', 'success', 'failed', 'cancelled']);
   expect(logLevels).toEqual(['trace', 'debug', 'info', 'warn', 'error', 'fatal']);
   expect(scopes.join(' ')).toBe(
@@ -279,7 +279,7 @@ test('statuses, reasons, levels, scopes', () => {
   expect(Object.keys(reasons)).toHaveLength(12);
 });
 
-test('commands of flwd, with their options', () => {
+test('flwd has these commands, with these options', () => {
   const lines = commands.map(({ name, options }) => [name, ...options.map((option) => `--${option.name}`)].join(' '));
   expect(lines).toEqual([
     'run --args --args-file --security-profile --tenant --label --idempotency-key --priority --detach --json --quiet --verbose --remote --config --data-dir --jobs',
@@ -364,7 +364,7 @@ test('commands of flwd, with their options', () => {
   ]);
 });
 
-test('exit codes', () => {
+test('commands end with these exit codes', () => {
   expect(exitCodes).toEqual({
     done: 0,
     runFailed: 1,
@@ -378,7 +378,7 @@ test('exit codes', () => {
   });
 });
 
-test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSIVE or DISABLED', () => {
+test('these variables, after FLWD_, override flwd.yaml; <NAME> is SECURE, PERMISSIVE or DISABLED', () => {
   const names = [...variables.keys()].map((name) => name.replace(/_(SECURE|PERMISSIVE|DISABLED)_/, '_<NAME>_'));
   expect(variables.has('SECURITY_PROFILES_SECURE_NETWORK')).toBe(true);
   expect([...new Set(names)].toSorted()).toEqual([
@@ -486,7 +486,7 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
   ]);
 });
 
-test('migrations: name, and the hash of their statements; a released one is never edited', () => {
+test('the migrations have these names and hashes of their statements, because a released one is never edited', () => {
   const db = new Kysely<Schema>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),

@@ -118,7 +118,7 @@ test('with --log json every line of its log is JSON, on stderr only', async () =
 });
 
 describe('a failed start is reported in one line', () => {
-  test('another server has the data dir: its pid and URL, exit 6', async () => {
+  test('if another server has the data dir, with its pid and URL, and exit code 6', async () => {
     const dir = createFolder();
     const owner = start(dir, [...anyPort]);
     const [, url] = await owner.prints(/listening on (\S+)/);
@@ -129,7 +129,7 @@ describe('a failed start is reported in one line', () => {
     );
   });
 
-  test('the port is taken: exit 6', async () => {
+  test('if the port is taken, with exit code 6', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void holder.close());
     await once(holder, 'listening');
@@ -142,7 +142,7 @@ describe('a failed start is reported in one line', () => {
     );
   });
 
-  test('the data dir cannot be used: exit 2', async () => {
+  test('if the data dir cannot be used, with exit code 2', async () => {
     const dir = createFolder();
     writeFileSync(join(dir, '.flwd'), '');
     const seen = await flwd(dir, ...anyPort);
@@ -152,7 +152,7 @@ describe('a failed start is reported in one line', () => {
     );
   });
 
-  test('something else is in the place of one of flwd’s folders or its database: exit 2', async () => {
+  test('if something else is in the place of one of flwd’s folders or its database, with exit code 2', async () => {
     const dir = createFolder();
     const dataDir = join(dir, '.flwd');
     mkdirSync(join(dataDir, 'flwd.db'), { recursive: true, mode: 0o700 });
@@ -171,7 +171,7 @@ describe('a failed start is reported in one line', () => {
     );
   });
 
-  test('the data dir cannot be created, because /proc refuses new folders: exit 2', async () => {
+  test('if the data dir cannot be created, because /proc refuses new folders, with exit code 2', async () => {
     const seen = await flwd(createFolder(), 'serve', '--bind', '127.0.0.1:0', '--data-dir', '/proc/flwd/data');
     expect(seen).toMatchObject({ code: 2, stdout: '' });
     expect(seen.stderr).toBe(
@@ -179,7 +179,7 @@ describe('a failed start is reported in one line', () => {
     );
   });
 
-  test('the configuration is invalid: exit 2, and nothing is created', async () => {
+  test('if the configuration is invalid, with exit code 2, and nothing is created', async () => {
     const dir = createFolder();
     writeFileSync(join(dir, 'flwd.yaml'), 'server: { bind: 0.0.0.0 }\n');
     const seen = await flwd(dir, 'serve', '--data-dir', '.flwd');
