@@ -187,7 +187,7 @@ const scheduleList = named('ScheduleList', {
   next_cursor: nullable(Type.String()),
   pauses: Type.Array(pauseInForce, { description: 'The pauses in force for tenants that the caller sees' }),
   may_pause: Type.Boolean({
-    description: 'Whether you may pause all schedules and have not done so',
+    description: 'Whether you may pause all schedules, and this pause is not in force yet',
   }),
 });
 
