@@ -169,7 +169,7 @@ test('with --profile permissive, the job can read the home, and write to the pat
     stderr: 'next:\n  flwd note\n  flwd note --help\nfound no arguments: check jobs/note/config.yaml\n',
     code: 0,
   });
-  // If the server is root, its jobs run as nobody.
+  // If the server runs as root, its jobs run as nobody.
   chmodSync(join(home, 'notes/last'), 0o666);
   expect(await flwd(home, 'note', '-q')).toMatchObject({ stdout: 'hello Ada\n', code: 0 });
   expect(readFileSync(join(home, 'notes/last'), 'utf8')).toBe('hello Ada\n');

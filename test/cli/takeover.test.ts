@@ -42,7 +42,7 @@ const marked = [
   ...lines.slice(5),
 ].join('\n');
 
-/** If the server is root, its jobs run as another user, so each job must name that user. */
+/** If the server runs as root, its jobs run as another user, so each job must name that user. */
 const isRoot = userInfo().uid === 0;
 const security = isRoot ? { security: { run_as: ['games'] } } : {};
 

@@ -98,7 +98,7 @@ async function createHome(folders: readonly string[]) {
   // Not below /tmp, because a job has its own /tmp and would not see the home there.
   const home = mkdtempSync('/var/tmp/flwd-reader-');
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
-  // If the server is root, its jobs run as another user, who must be able to enter the home.
+  // If the server runs as root, its jobs run as another user, who must be able to enter the home.
   chmodSync(home, 0o711);
   for (const folder of folders) mkdirSync(join(home, folder));
   const programs = writePrograms(home);
@@ -112,8 +112,8 @@ async function createHome(folders: readonly string[]) {
   };
 
   const start = (cwd: string, { text }: Block): Terminal => {
-    // Prints the folder in which the reader is afterwards. If the server is root, also gives its jobs the permission
-    // that they lack.
+    // Prints the folder in which the reader is afterwards. If the server runs as root, also gives its jobs the
+    // permission that they lack.
     const after = `echo "cwd=$PWD"; for d in ~/www ~/backups ~/reports; do if [ -d "$d" ]; then chmod a+rwx "$d"; fi; done`;
     const child = spawn('bash', ['-c', `set -eo pipefail\n${adapt(text)}\n${after}`], {
       cwd,

@@ -74,7 +74,7 @@ open('file', 'w')`;
   expect(existsSync(dir)).toBe(false);
 });
 
-test('a server that is not root can remove folders that a job made inaccessible, and leaves the targets of links alone', async () => {
+test('a server that does not run as root can remove folders that a job made inaccessible, and leaves the targets of links alone', async () => {
   const root = dataFolder();
   chmodSync(root, 0o755);
   const dir = join(root, 'runs', 'run_1');

@@ -78,7 +78,7 @@ describe('a profile is unavailable and says how to fix that if the host lacks', 
     expect(probed({})).toEqual({ secure: missing, permissive: missing, disabled: unsandboxed });
   });
 
-  test.skipIf(process.getuid?.() !== 0)('setpriv, for a server that is root', () => {
+  test.skipIf(process.getuid?.() !== 0)('setpriv, for a server that runs as root', () => {
     const missing = { available: false, detail: 'setpriv is not installed: apt-get install util-linux' };
     expect(probed({ bwrap: '/usr/bin/bwrap' })).toEqual({
       secure: missing,

@@ -12,7 +12,7 @@ import { temporaryFolder } from './sample.ts';
 
 const testAsRoot = test.skipIf(process.getuid?.() !== 0);
 
-testAsRoot('a root server creates a folder of its own below its cgroups, and removes it at the end', () => {
+testAsRoot('a server that runs as root creates its own folder below its cgroups, and removes it at the end', () => {
   const host = openLimitHost('/srv/flwd');
   const dirs = Object.values(host).flatMap((at) => ('dir' in at ? [at.dir] : []));
   expect(dirs.every((dir) => existsSync(dir))).toBe(true);
@@ -28,7 +28,7 @@ test('two data dirs have different folders', () => {
   if (one && 'dir' in one.pids) expect(one.pids).not.toEqual(other?.pids);
 });
 
-testAsRoot('a server that is not root, and has no cgroup of its own, falls back to rlimits and says why', () => {
+testAsRoot('a server that does not run as root, and has no cgroup of its own, uses rlimits and says why', () => {
   const host = join(import.meta.dirname, '..', '..', 'src', 'exec', 'host', 'limit-host.ts');
   const script = `const { openLimitHost, reportOf, defaultMemoryBytes } = await import(${JSON.stringify(host)});
     const host = openLimitHost('/srv/flwd'); console.log(JSON.stringify([reportOf(host), defaultMemoryBytes(host)]));`;

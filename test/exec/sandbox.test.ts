@@ -23,14 +23,16 @@ import { run, succeeded, temporaryFolder } from './sample.ts';
 
 const isRoot = process.getuid?.() === 0;
 
-/** A server that is not root cannot drop its groups. In the user namespace, only its own group has a number. */
+/**
+ * A server that does not run as root cannot drop its groups. In the user namespace, only its own group has a number.
+ */
 function keptGroups(): string {
   const groups = (process.getgroups?.() ?? []).toSorted((a, b) => a - b);
   return groups.map((group) => (group === process.getgid?.() ? group : 65534)).join('');
 }
 
 describe('a secure job', () => {
-  test('runs without privileges, and as nobody if the server is root', async () => {
+  test('runs without privileges, and as nobody if the server runs as root', async () => {
     const { end, lines } = await run(`
       id -u; id -g
       grep -E '^(CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Groups):' /proc/self/status | tr -d ' \\t'`);

@@ -1,5 +1,5 @@
-// A server that is not root starts jobs as its own user, in a user namespace. Tests that run as root become such a
-// server.
+// A server that does not run as root starts jobs as its own user, in a user namespace. Tests that run as root become
+// such a server.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -88,7 +88,7 @@ hush()
 time.sleep(100)
 `;
 
-describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
+describe.skipIf(process.getuid?.() !== 0)('a server that does not run as root', () => {
   test('starts a secure job as its own user, without capabilities and without a way to gain any', async () => {
     const { end, lines } = await runAsNobody(
       `id -u; grep -E '^(CapPrm|CapEff|NoNewPrivs):' /proc/self/status | tr -d ' \\t'; pwd; echo kept > kept

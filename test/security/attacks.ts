@@ -137,7 +137,8 @@ for pid in filter(str.isdigit, os.listdir('/proc')):
         except OSError: continue
         if host['canary'][::-1] in text: say(pid, name)
 say(sorted(open(f'/proc/{pid}/comm').read().strip() for pid in os.listdir('/proc') if pid.isdigit()))
-# Where the server is not root, the first process is of the job's own user. It has nothing that the job has not.
+# Where the server does not run as root, the first process is of the job's own user. It has nothing that the job has
+# not.
 own = {os.readlink('/proc/self/fd/%d' % fd) for fd in (0, 1, 2)} | {'anon_inode:[eventfd]'}
 try: say([place for place in (os.readlink('/proc/1/fd/' + fd) for fd in os.listdir('/proc/1/fd')) if place not in own])
 except PermissionError: say([])`,

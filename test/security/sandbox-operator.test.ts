@@ -1,5 +1,6 @@
 // A process of a run never counts as the server's own user, whatever it does with its connection. Other processes of
-// that user do (ADR 0032). If the server is root, its jobs run as another user, and otherwise as the server's own user.
+// that user do (ADR 0032). If the server runs as root, its jobs run as another user, and otherwise as the server's own
+// user.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

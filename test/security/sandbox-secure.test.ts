@@ -1,5 +1,5 @@
-// Tests every promise of the profile `secure` (docs/security.md) from inside a job, with a server that is root and with
-// one that is not.
+// Tests every promise of the profile `secure` (docs/security.md) from inside a job, with a server that runs as root and
+// with one that does not.
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

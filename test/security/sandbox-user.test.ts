@@ -1,5 +1,5 @@
-// `run_as`: jobs of a server that is root run as a user of the host. Every Debian has the users `backup`, `daemon` and
-// `nobody`.
+// `run_as`: jobs of a server that runs as root run as a user of the host. Every Debian has the users `backup`, `daemon`
+// and `nobody`.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -179,7 +179,7 @@ except urllib.error.HTTPError as error: print(error.code)`,
   });
 });
 
-describe('a server that is not root', async () => {
+describe('a server that does not run as root', async () => {
   const server = await startServer({
     jobs: { id: bash('id', { run_as: 'backup' }) },
     config: { security: { run_as: ['backup'] } },

@@ -12,7 +12,7 @@ type User = { readonly uid: number; readonly groups: readonly number[] };
  */
 export async function unusableGrants({ grants, read, write, isolation, runAs }: GroundedPlan): Promise<Grant[]> {
   const { uid } = isolation;
-  // The job runs as root: its profile is `disabled`, and the server is root.
+  // The job runs as root: its profile is `disabled`, and the server runs as root.
   if (uid === 0) return [];
   const user: User = { uid, groups: runAs ? [runAs.gid, ...runAs.groups] : [] };
   const found: Grant[] = [];

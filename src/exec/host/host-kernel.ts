@@ -73,7 +73,9 @@ export async function checkModules(): Promise<HostCheck> {
   return ok('security modules', states.join(', '));
 }
 
-/** With these settings, systemd mounts cgroup v2, and can delegate a part of it to a server that is not root. */
+/**
+ * With these settings, systemd mounts cgroup v2, and can delegate a part of it to a server that does not run as root.
+ */
 const bootWithV2 =
   'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start flwd with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
 

@@ -128,8 +128,8 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
     if (!isOver && endOrphans(attemptDir) > 0) continue;
     const domain = killDomainOf(attemptDir, status);
     if (domain && !domain.isEmpty()) {
-      // If the server is not root, the job's user also owns the namespace's first process, and can keep it from dying
-      // with bwrap.
+      // If the server does not run as root, the job's user also owns the namespace's first process, and can keep it
+      // from dying with bwrap.
       domain.kill();
     } else if (waitsForLook) {
       // /tmp is read only after the end of all processes, because a process could replace a folder by a link.

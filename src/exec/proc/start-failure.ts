@@ -29,8 +29,8 @@ export function startFailure(
   if (unstartable) return `its program cannot be started: ${reasons[unstartable]}`;
   if (exitCode === 126 || exitCode === 127) {
     // If setpriv or prlimit cannot start the script, the exit code is 126 or 127, and the only output is the message of
-    // setpriv or prlimit. A server that is not root does not use setpriv, so only the script can print a line that
-    // looks like one of setpriv.
+    // setpriv or prlimit. A server that does not run as root does not use setpriv, so only the script can print a line
+    // that looks like one of setpriv.
     const [line = '', ...others] = readHead(spoolPath).split('\n');
     const launchers = isServerRoot ? ['setpriv', 'prlimit'] : ['prlimit'];
     const isLaunchers = launchers.some((name) => line.startsWith(`\x1eE${name}: `));

@@ -160,8 +160,8 @@ function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv, 
     argv.includes(nodePath) ? ['--ro-bind', process.execPath, nodePath] : [],
     secretFds.length > 0 ? memoryFolder(secretsDir, '0755', scratchBytes) : folder(secretsDir),
     ...secretFds.flatMap(({ name, fd }) => ['--perms', '0400', '--file', String(fd), join(secretsDir, name)]),
-    // If the server is not root, the job's own user owns this folder, so it must be read-only. Otherwise root owns it,
-    // and the files in it get their owner later.
+    // If the server does not run as root, the job's own user owns this folder, so it must be read-only. Otherwise root
+    // owns it, and the files in it get their owner later.
     secretFds.length > 0 && !isServerRoot ? ['--remount-ro', secretsDir] : [],
     // `/` is read-only, because files that a job writes outside of its workspace would be lost without an error.
     ['--remount-ro', '/'],
