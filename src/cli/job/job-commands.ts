@@ -392,8 +392,7 @@ export const jobCommands = [
   },
   {
     name: 'triggers',
-    about:
-      'list triggers with their last result; a trigger starts a job after another job, for a file or after a check',
+    about: 'list triggers and their last results; a trigger follows another job, files or a check',
     options: onInstance({ name: 'job', value: 'JOB', about: 'triggers that start this job' }),
   },
   {
