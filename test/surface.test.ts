@@ -534,5 +534,6 @@ test('the migrations have these names and hashes of their statements, because a 
     '0039-watched-files 7a513f868704d84f',
     '0038-backfills e7154f8d2f2b8601',
     '0040-first-revisions ca5ac14946bd4773',
+    '0041-trigger-chains fb3f34d468c68f11',
   ]);
 });

@@ -104,6 +104,7 @@ const runFields = Type.Object({
       Type.String({ description: 'The file that started the run, for a trigger that follows files' }),
     ),
     chain: Type.Optional(Type.Integer({ description: 'How many triggers led to this run' })),
+    first_run_id: Type.Optional(Type.String({ description: 'The run that began the chain of triggers' })),
   }),
   created_by: Type.String(),
   labels,

@@ -87,8 +87,8 @@ export const problems = {
     status: 409,
     title: 'Trigger Chain Too Long',
     cause:
-      'In a chain of triggers, the end of each run starts the next run. The ninth trigger of a chain would start this run, but a chain may have at most 8 triggers. Perhaps the triggers form a circle.',
-    fix: '`detail` names the jobs of the chain. Remove one of the triggers, or give it an `if` that ends the chain.',
+      'In a chain of triggers, the end of each run starts the next runs. A chain may have at most 8 triggers, one after the other, and at most 10,000 runs may follow from one run. Perhaps the triggers form a circle.',
+    fix: '`detail` names the jobs of the chain, or the run that began it. Remove one of the triggers, or give it an `if` that ends the chain.',
   },
   'delivery-not-found': {
     status: 404,

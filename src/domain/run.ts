@@ -156,6 +156,8 @@ export type TriggerCause = {
   readonly run_id?: string;
   /** For `job_ended`: how many triggers led to this run, one after the other. */
   readonly chain?: number;
+  /** For `job_ended`: the run that began the chain. No trigger that follows jobs led to it. */
+  readonly first_run_id?: string;
   /** For `file`: the absolute path of the file. */
   readonly path?: string;
 };

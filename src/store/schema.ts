@@ -39,6 +39,7 @@ export type Schema = {
   webhooks: WebhookRow;
   delivery_keys: DeliveryKeyRow;
   trigger_results: TriggerResultRow;
+  trigger_chains: TriggerChainRow;
   watched_folders: WatchedFolderRow;
   watched_files: WatchedFileRow;
   deliveries: DeliveryRow;
@@ -390,6 +391,12 @@ export type TriggerResultRow = {
   problem: string | null;
   detail: string | null;
 };
+
+/**
+ * The chain of triggers that the run `run_id` began: how many runs follow from it, and how many starts were refused
+ * because the chain was too long.
+ */
+export type TriggerChainRow = { run_id: string; runs: number; refusals: number };
 
 /**
  * A folder that a trigger follows. `looked_at` says when the folder was read last, and may be up to an hour too early.

@@ -16,8 +16,12 @@ const text = (...names: readonly string[]) => ({
   properties: Object.fromEntries(names.map((name) => [name, { type: 'string' }])),
 });
 const key = { type: 'object', properties: { key: { type: 'string', format: 'secret' } } };
+const warnings: string[] = [];
 const server = await startServing({
   executes: true,
+  onLog({ level, msg, first_run: firstRun }) {
+    if (level === 40) warnings.push(`${String(firstRun)} ${String(msg)}`);
+  },
   jobs: {
     'etl/load': bash('if [[ $FLWD_ARG_ROWS -lt 0 ]]; then exit 3; fi\nflwd_result "{\\"rows\\": $FLWD_ARG_ROWS}"', {
       argspec: rows,
@@ -47,6 +51,11 @@ const server = await startServing({
       'config.yaml': JSON.stringify({ steps: [{ id: 'one', job: 'child' }], triggers: [{ job: 'child' }] }),
     },
     child: bash('true'),
+    crowd: bash('true'),
+    ...Object.fromEntries(
+      ['one', 'two', 'three'].map((name) => [name, bash('true', { triggers: [{ job: 'crowd' }] })]),
+    ),
+    last: bash('true', { triggers: [{ job: 'one' }] }),
   },
 });
 afterAll(() => server.close());
@@ -174,9 +183,31 @@ test('a circular chain of triggers ends after eight triggers, and the reason nam
 });
 
 test('a circular chain through a sub-run ends as well', async () => {
-  await run('parent');
+  const first = await run('parent');
   await expect.poll(async () => (await resultsOf('parent'))[0]?.problem).toBe('trigger-chain-too-long');
-  expect(await runsOf('parent')).toHaveLength(9);
+  const runs = await runsOf('parent');
+  expect(runs).toHaveLength(9);
+  expect(await read(`/runs/${runs[8]?.run_id}`)).toMatchObject({ trigger: { chain: 8, first_run_id: first } });
+});
+
+test('at most 10,000 runs follow from one run, and the log has one line about those that were refused', async () => {
+  const first = await server.addRun({ jobId: 'crowd' }, 'claim');
+  const others = { run_id: first.id, runs: 9_998, refusals: 0 };
+  await server.store.db.transact((tx) => tx.db.insertInto('trigger_chains').values(others).execute());
+  await first.finish();
+
+  const results = async () => (await Promise.all(['one', 'two', 'three', 'last'].map((job) => resultsOf(job)))).flat();
+  await expect.poll(async () => (await server.store.triggers.chain(first.id)).refusals).toBe(2);
+  expect(await server.store.triggers.chain(first.id)).toEqual({ runs: 10_000, refusals: 2 });
+  const started = (await results()).filter(({ result }) => result === 'started');
+  expect(started.map(({ after_run: after }) => after)).toEqual([first.id, first.id]);
+  expect(await read(`/runs/${started[0]?.run_id}`)).toMatchObject({ trigger: { chain: 1, first_run_id: first.id } });
+  const detail = `Triggers have started 10,000 runs after ${first.id} of crowd, and may not start more: give one of these triggers an \`if\`, or remove it.`;
+  const refused = (await results()).filter(({ result }) => result === 'refused');
+  expect(refused).toMatchObject([1, 2].map(() => ({ problem: 'trigger-chain-too-long', detail })));
+  expect(warnings.filter((line) => line.startsWith(first.id))).toEqual([
+    `${first.id} a trigger could not start its run: ${detail}`,
+  ]);
 });
 
 test('triggers by files or checks start nothing for an untrusted source that may not have schedules', async () => {

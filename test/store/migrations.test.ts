@@ -120,6 +120,7 @@ describe('a database file of SQLite', () => {
       ['0039-watched-files', '7a513f868704d84f06f946d5c7e085d4b082ecae2ae8f203cc25e17f6d3e5534'],
       ['0038-backfills', 'e7154f8d2f2b8601abb46d22cb6b5b228038ffb6608c861ee1db061e901f71be'],
       ['0040-first-revisions', 'ca5ac14946bd47737035f586233fadc4cb76ec6c40cd9910ad920fc724128fb4'],
+      ['0041-trigger-chains', 'fb3f34d468c68f11d4f0e95e7a1bae7957318de08b5b524679fdd012b937b046'],
     ]);
   });
 

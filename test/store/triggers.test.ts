@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { TriggerResultRow } from '../../src/store/schema.ts';
+import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 
 describe.each(engines)('results of triggers on $engine', ({ open }) => {
@@ -63,5 +64,18 @@ describe.each(engines)('results of triggers on $engine', ({ open }) => {
     expect(await triggers.cursor()).toBe(7);
     await database.transact(triggers.dropCursor);
     expect(await triggers.cursor()).toBeUndefined();
+  });
+
+  test('the runs and the refusals of a chain are counted as long as its first run exists', async () => {
+    const { triggers, database } = store;
+    const run = aRun();
+    await database.transact((tx) => store.runs.add(tx, run));
+    expect(await triggers.chain(run.id)).toEqual({ runs: 0, refusals: 0 });
+    await database.transact((tx) => triggers.addRefusalToChain(tx, run.id));
+    for (let n = 0; n < 2; n += 1) await database.transact((tx) => triggers.addRunToChain(tx, run.id));
+    expect(await triggers.chain(run.id)).toEqual({ runs: 2, refusals: 1 });
+    await database.transact((tx) => tx.db.deleteFrom('runs').where('id', '=', run.id).execute());
+    await database.transact((tx) => triggers.addRunToChain(tx, run.id));
+    expect(await triggers.chain(run.id)).toEqual({ runs: 0, refusals: 0 });
   });
 });

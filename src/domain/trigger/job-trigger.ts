@@ -60,3 +60,6 @@ export const triggerFailing = 'trigger-failing';
  * would never stop.
  */
 export const longestChain = 8;
+
+/** The most runs that may follow from one run through triggers, at any distance. */
+export const mostRunsOfChain = 10_000;

@@ -24,8 +24,11 @@ export type TriggerEvent = {
   readonly evaluate: (text: string) => JsonValue;
   /** @throws Problem */
   readonly cause: () => Promise<Omit<TriggerCause, 'trigger_id'>>;
-  /** Notes the event as dealt with. @throws Problem idempotency-conflict if that was done already */
-  readonly note: (tx: Transaction) => Promise<void>;
+  /**
+   * Notes the event as dealt with. `refusal` says why no run starts; undefined if one does.
+   * @throws Problem idempotency-conflict if that was done already
+   */
+  readonly note: (tx: Transaction, refusal?: Problem) => Promise<void>;
 };
 
 /** No run can be started at present. The event is tried again later. */
@@ -64,19 +67,20 @@ export async function startRun(trigger: Trigger, event: TriggerEvent, o: Trigger
   }
 }
 
-/** Notes that no run will ever be started for the event. */
+/** Notes that no run will ever be started for the event. `level` is that of the line in the server's log. */
 export async function noteRefusal(
   trigger: Trigger,
   event: TriggerEvent,
   problem: Problem,
   { store, log, clock }: TriggerParts,
+  level: 'warn' | 'debug' = 'warn',
 ): Promise<void> {
   const fields = { trigger_id: trigger.id, job_id: trigger.jobId, ...event.logFields };
-  log.warn({ ...fields, problem: problem.slug }, `a trigger could not start its run: ${problem.message}`);
+  log[level]({ ...fields, problem: problem.slug }, `a trigger could not start its run: ${problem.message}`);
   const refused = { result: 'refused', run_id: null, problem: problem.slug, detail: problem.message } as const;
   await store.db.transact(async (tx) => {
     await store.triggers.add(tx, rowOf(trigger, event, refused, clock.now()));
-    await event.note(tx);
+    await event.note(tx, problem);
   });
 }
 

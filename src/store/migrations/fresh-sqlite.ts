@@ -1,7 +1,7 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 34;
+export const freshVersion = 35;
 export const freshSchema = `
 CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
@@ -113,4 +113,5 @@ CREATE TABLE "backfills" ("id" text not null primary key, "schedule_id" text not
 CREATE INDEX "backfills_by_creation" on "backfills" ("created_at", "id");
 CREATE INDEX "backfills_by_end" on "backfills" ("finished_at");
 CREATE INDEX "backfills_under_way" on "backfills" ("created_at", "id") where "finished_at" is null;
+CREATE TABLE "trigger_chains" ("run_id" text not null primary key references "runs" ("id") on delete cascade, "runs" integer not null, "refusals" integer not null);
 `;

@@ -39,6 +39,7 @@ import { heartbeats } from './0037-heartbeats.ts';
 import { backfills } from './0038-backfills.ts';
 import { watchedFiles } from './0039-watched-files.ts';
 import { firstRevisions } from './0040-first-revisions.ts';
+import { triggerChains } from './0041-trigger-chains.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** All migrations, in order. The version of a database is the number of migrations that were applied to it. */
@@ -77,6 +78,7 @@ export const migrations: readonly Migration[] = [
   watchedFiles,
   backfills,
   firstRevisions,
+  triggerChains,
 ];
 
 /** @throws StartError if the database is from a newer flwd */

@@ -7,6 +7,7 @@ import type { Database, Transaction } from '../database.ts';
 import { readSequence, setSequence } from '../journal-rows.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { TriggerResultRow } from '../schema.ts';
+import { createTriggerChains } from './trigger-chains.ts';
 
 export type EndedJobRun = {
   readonly eventId: number;
@@ -36,6 +37,7 @@ const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: 
 
 export function createTriggerStore({ read, transact }: Database) {
   return {
+    ...createTriggerChains(read),
     /** Returns the first event that has not been checked; undefined while there are no triggers. */
     cursor: (): Promise<number | undefined> => readSequence(read, cursorName),
     moveCursor: (tx: Transaction, toEventId: number): Promise<void> => setSequence(tx.db, cursorName, toEventId),
