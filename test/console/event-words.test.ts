@@ -24,3 +24,13 @@ test('the first event of a run says what created it, whatever started it', () =>
     'mcp: The run was created through MCP',
   ]);
 });
+
+test.each([
+  ['success', 'The run succeeded after 2.0 s', 'build succeeded, attempt 2'],
+  ['failed', 'The run failed after 2.0 s', 'build failed, attempt 2'],
+  ['cancelled', 'The run was cancelled after 2.0 s', 'build was cancelled, attempt 2'],
+])('the end of a run or a step with the status %s is a sentence', (status, ofRun, ofStep) => {
+  const event = { id: 1, timestamp: '2026-11-30T00:00:00Z', status };
+  expect(eventWords({ ...event, event: 'run.finished', duration_ms: 2_000 }).what).toBe(ofRun);
+  expect(eventWords({ ...event, event: 'step.finished', step_id: 'build', attempt: 2 }).what).toBe(ofStep);
+});

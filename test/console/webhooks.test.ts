@@ -117,7 +117,7 @@ testWith(headlessChromium)('the doctor names webhooks that lack a secret or refu
       'Warningsite/deploy/pushlacks the secret key→ flwd secrets set key',
       ...[ours, theirs].toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(refused),
     ]);
-  await page.getByRole('link', { name: /Doctor.*notes/ }).waitFor();
+  await page.getByRole('link', { name: /^Doctor \d checks need attention$/ }).waitFor();
   expect(await accessibilityErrors(page)).toEqual([]);
 
   await own.fetch('/secrets/key', { method: 'PUT', ...json({ value: 'of-the-sender' }) });

@@ -13,7 +13,7 @@ import { countOf } from '../words.ts';
 import styles from './AdminPage.module.css';
 import { AuditPage } from './AuditPage.tsx';
 import { adminPath, adminPlaces } from './admin-pages.ts';
-import { DoctorPage, useIssues } from './DoctorPage.tsx';
+import { DoctorPage, issueWords, useIssues } from './DoctorPage.tsx';
 import { InstancePage } from './InstancePage.tsx';
 import { SecretsPage } from './SecretsPage.tsx';
 import { SourcesPage, useSources } from './SourcesPage.tsx';
@@ -92,14 +92,13 @@ function IllSources(): ReactNode {
 function IllChecks(): ReactNode {
   const issues = useIssues();
   const hasFailed = issues.some(({ status }) => status === 'fail');
-  return issues.length > 0 && <Issues look={hasFailed ? 'failed' : 'late'} words={countOf(issues.length, 'note')} />;
+  return issues.length > 0 && <Issues look={hasFailed ? 'failed' : 'late'} words={issueWords(issues.length)} />;
 }
 
 function Issues({ look, words }: { readonly look: 'failed' | 'late'; readonly words: string }): ReactNode {
   return (
-    <span className={styles.issues} title={words}>
-      <StatusIcon of={look} size={14} />
-      <span className="unseen">{words}</span>
+    <span className={styles.issues}>
+      <StatusIcon of={look} size={14} word={words} />
     </span>
   );
 }

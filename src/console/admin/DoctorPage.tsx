@@ -178,7 +178,7 @@ function CheckAgain(): ReactNode {
   );
 }
 
-function issueWords(count: number): string {
+export function issueWords(count: number): string {
   if (count === 0) return 'all checks pass';
   return count === 1 ? '1 check needs attention' : `${count} checks need attention`;
 }

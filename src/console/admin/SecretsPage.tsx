@@ -206,7 +206,7 @@ function Missing(o: { readonly of: NonNullable<Secrets['missing']>; readonly set
         <ul>
           {o.of.map(({ name, used_by: jobIds }) => (
             <li key={name} className={styles.missing}>
-              <StatusIcon of="late" size={14} />
+              <StatusIcon of="late" size={14} word="Not stored" />
               <code>{harmless(name)}</code>
               <UsedBy jobIds={jobIds} />
               <Button size="small" aria-label={`Set… ${name}`} onClick={() => o.set(name)}>

@@ -44,7 +44,7 @@ export function InvalidCell({ of: { id, errors } }: { readonly of: InvalidJob })
       <Link href={jobPath(id)} data-row>
         <JobName id={id} />
       </Link>
-      <StatusIcon of="failed" />
+      <StatusIcon of="failed" word="Invalid" />
       {error && (
         <>
           <code>
@@ -119,7 +119,8 @@ export const Trend = memo(function Trend({ row: { numbers, change } }: Props): R
 function trendWords(change: number | null): string {
   if (change === null) return 'Median of each day';
   const percent = Math.round(Math.abs(change) * 100);
-  return `Median of each day. Over the last 7 days, it is ${percent} % ${change > 0 ? 'above' : 'below'} that of 30 days`;
+  const compared = percent === 0 ? 'the same as' : `${percent} % ${change > 0 ? 'above' : 'below'}`;
+  return `Median of each day. Over the last 7 days, it is ${compared} that of 30 days`;
 }
 
 export const Next = memo(function Next({ row: { next, invalid, loading } }: Props): ReactNode {

@@ -37,7 +37,7 @@ export function ApprovalCard({ run, step }: { readonly run: Run; readonly step: 
         <div>
           <h2 className={styles.question}>{harmless(step.message ?? `Continue with ${step.step_id}?`)}</h2>
           <p className={styles.since}>
-            {step.step_id} has asked {step.started_at !== null && <Age at={step.started_at} />}
+            {step.step_id} asked {step.started_at !== null && <Age at={step.started_at} />}
           </p>
         </div>
       </div>

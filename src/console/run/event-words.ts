@@ -20,6 +20,13 @@ const triggers: Readonly<Record<string, string>> = {
   check: 'by a check',
 } satisfies Record<(typeof triggerTypes)[number], string>;
 
+const endings: Readonly<Record<string, string>> = {
+  success: 'succeeded',
+  failed: 'failed',
+  cancelled: 'was cancelled',
+  skipped: 'was skipped',
+};
+
 export type EventWords = { readonly what: string; readonly why: string };
 
 /** Puts an event into words. `why` is a message of a program or of the server. */
@@ -28,7 +35,7 @@ export function eventWords(event: RunEvent): EventWords {
   const count = (name: string): number | null => (typeof event[name] === 'number' ? event[name] : null);
   const step = text('step_id') ?? 'The step';
   const [tookMs, waitedMs, attempt] = [count('duration_ms'), count('waited_ms'), count('attempt') ?? 1];
-  const status = text('status') ?? 'ended';
+  const ended = endings[text('status') ?? ''] ?? 'ended';
   const why = text('message') ?? reasonWords(text('reason'));
   const nth = attempt > 1 ? `, attempt ${attempt}` : '';
   switch (event.event) {
@@ -44,11 +51,11 @@ export function eventWords(event: RunEvent): EventWords {
     case 'run.cancelling':
       return { what: 'The run was asked to stop', why };
     case 'run.finished':
-      return { what: `The run ended: ${status}${tookMs === null ? '' : `, after ${spanWords(tookMs)}`}`, why };
+      return { what: `The run ${ended}${tookMs === null ? '' : ` after ${spanWords(tookMs)}`}`, why };
     case 'step.started':
       return { what: `${step} started${nth}`, why };
     case 'step.finished':
-      return { what: `${step} ended: ${status}${nth}`, why };
+      return { what: `${step} ${ended}${nth}`, why };
     case 'step.waiting_approval':
       return { what: `${step} waits for an approval`, why };
     case 'step.skipped':

@@ -48,7 +48,7 @@ export async function checkHost(
       : fail('platform', process.platform, 'start flwd on Linux: in a virtual machine, WSL 2 or a container'),
     ok('node', process.version),
     isServerRoot
-      ? ok('user', 'root: jobs run as uid 65534 without capabilities, disabled ones as root')
+      ? ok('user', 'root: jobs run as uid 65534 without capabilities, but as root with the profile disabled')
       : ok('user', `uid ${process.getuid?.()}: jobs run as the same user, in a user namespace`),
     ...users,
     ...programs,

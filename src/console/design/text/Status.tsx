@@ -30,8 +30,17 @@ export const looks: Readonly<Record<Look, { readonly icon: Icon; readonly word: 
 };
 
 /** Only the icon. Screen readers speak its word, which is also shown on hover. */
-export function StatusIcon({ of, size = 14 }: { readonly of: Look; readonly size?: 12 | 14 | 16 }): ReactNode {
-  const { icon: Icon, word } = looks[of];
+export function StatusIcon({
+  of,
+  size = 14,
+  word = looks[of].word,
+}: {
+  readonly of: Look;
+  readonly size?: 12 | 14 | 16;
+  /** Replaces the word of the status, for things that are not runs. */
+  readonly word?: string;
+}): ReactNode {
+  const { icon: Icon } = looks[of];
   return (
     <span className={styles.icon} data-status={of} title={word}>
       <Icon size={size} />
