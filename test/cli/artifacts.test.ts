@@ -76,9 +76,38 @@ test('a run without artifacts lists nothing, and unknown ids are not found', asy
   expect(await flwd(dir, 'artifacts', 'get', 'artifact_x')).toMatchObject({ code: 3, stdout: '' });
   expect(await flwd(dir, 'artifacts', 'get', 'report.txt')).toMatchObject({
     stderr:
-      "`report.txt` is not the id of an artifact: flwd artifacts RUN lists the names and ids of a run's artifacts\n",
+      '`report.txt` is not the id of an artifact: write flwd artifacts get RUN NAME; ' +
+      'flwd artifacts RUN lists the artifacts of a run\n',
     code: 2,
   });
+});
+
+test('an artifact is saved by its name, from a run or from the last run of a job', async () => {
+  const instance = await createInstance(jobs);
+  const { dir } = instance;
+  const id = await ran(instance, 'leaves');
+  await ran(instance, 'alike');
+  const get = (...args: readonly string[]) => flwd(dir, 'artifacts', 'get', ...args);
+  expect(await get(id, 'a.txt')).toEqual({ code: 0, stdout: 'a.txt\n', stderr: '' });
+  expect(readFileSync(join(dir, 'a.txt'), 'utf8')).toBe('hello');
+  expect(await get('alike', 'b/report.txt')).toMatchObject({
+    code: 0,
+    stdout: 'report.txt\n',
+    stderr: expect.stringMatching(/^using run_\w+, the last run of alike\n$/),
+  });
+  expect(await get(id, 'a.tx')).toEqual({
+    code: 3,
+    stdout: '',
+    stderr: `${id} has no artifact \`a.tx\`; did you mean \`a.txt\`?\n`,
+  });
+  expect(await get(id, 'other')).toMatchObject({
+    stderr: `${id} has no artifact \`other\`; flwd artifacts ${id} lists them\n`,
+  });
+  expect(await get(await ran(instance, 'nothing'), 'other')).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/ has no artifacts\n$/),
+  });
+  expect(await get(id, 'a.txt', 'more')).toMatchObject({ code: 2 });
 });
 
 test('an artifact replaces an existing file only with --force', async () => {

@@ -5,7 +5,8 @@ import { artifactNames } from '../../client/artifact-places.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, Refusal } from '../exit-code.ts';
+import { hint } from '../command-line.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand, readValue } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
 import { type Session, withSession } from '../session/session.ts';
@@ -37,18 +38,23 @@ export async function list(options: Options, operands: readonly string[]): Promi
   });
 }
 
-/** `flwd artifacts get ARTIFACT`: saves an artifact to a file, or writes it to standard output. */
+/** `flwd artifacts get RUN NAME`: saves an artifact to a file, or writes it to standard output. */
 export async function get(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const id = oneOperand(operands, `${ownName} artifacts get ARTIFACT; ${ownName} artifacts RUN lists them`);
-  if (!id.startsWith('artifact_'))
-    throw new Refusal(
-      `\`${id}\` is not the id of an artifact: ${ownName} artifacts RUN lists the names and ids of a run's artifacts`,
-    );
+  const [, name] = operands;
+  const lists = `${ownName} artifacts RUN lists the artifacts of a run`;
+  const word = oneOperand(
+    operands.slice(0, 1).concat(operands.slice(2)),
+    `${ownName} artifacts get RUN NAME; ${lists}`,
+  );
+  if (name === undefined && !word.startsWith('artifact_'))
+    throw new Refusal(`\`${word}\` is not the id of an artifact: write ${ownName} artifacts get RUN NAME; ${lists}`);
   const output = createOutput(options);
   const to = readValue(options, 'output') ?? '.';
   if (to === '-' && output.isJson) throw new Refusal('--json and --output - both need standard output: choose one');
   return untilInterrupted((signal) =>
-    withSession(options, async ({ client }) => {
+    withSession(options, async (session) => {
+      const { client } = session;
+      const id = name === undefined ? word : await findArtifact(session, { word, name, output });
       const download = await startDownload(client, id, signal);
       const hide = showProgress(download, output);
       try {
@@ -64,6 +70,23 @@ export async function get(options: Options, operands: readonly string[]): Promis
       }
     }),
   );
+}
+
+/** @param word names the run, or a job, which stands for its last run */
+async function findArtifact(
+  session: Session,
+  { word, name, output }: { readonly word: string; readonly name: string; readonly output: Output },
+): Promise<string> {
+  const runId = await findRunId(session, word, { output, orLastOf: true });
+  await session.client.call('getRun', { path: { run_id: runId } });
+  const { artifacts } = await listArtifacts(session, runId);
+  const names = artifactNames(artifacts);
+  const found = artifacts.find(({ id }) => names.get(id) === name);
+  if (found) return found.id;
+  const known = [...names.values()];
+  const there = known.length === 0 ? '' : (hint(name, known) ?? `; ${session.command('artifacts', runId)} lists them`);
+  const what = known.length === 0 ? 'no artifacts' : `no artifact \`${name}\``;
+  throw new Refusal(`${runId} has ${what}${there}`, exitCodes.notFound);
 }
 
 export async function listArtifacts({ client }: Session, runId: string): Promise<ArtifactList> {

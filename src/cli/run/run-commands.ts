@@ -259,8 +259,12 @@ export const runCommands = [
       },
       { name: 'force', about: 'replace an existing file' },
     ),
-    operands: 'ARTIFACT',
-    examples: ['flwd artifacts get artifact_01… -o report.pdf', 'flwd artifacts get artifact_01… -o - | tar tz'],
+    operands: 'RUN NAME or ARTIFACT',
+    examples: [
+      'flwd artifacts get report/monthly report.pdf',
+      'flwd artifacts get run_01… report.pdf -o ~/report.pdf',
+      'flwd artifacts get artifact_01… -o - | tar tz',
+    ],
   },
   {
     name: 'events',
