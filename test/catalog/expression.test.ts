@@ -118,6 +118,7 @@ test('a foreach over JSON accepts up to 64 levels of nesting, and text that is n
 
 test.each([
   ['args.x ==', 'unexpected token: its end (character 10)'],
+  ['args.x = 1', 'unexpected character: = (character 8): write == to compare two values'],
   ['1 + "a"', 'no such overload: int + string (character 1)'],
   ['cel.bind(a, 1, a)', /^there is no function `bind`: there are all, exists, /],
   ['timestamp("2024-01-01T00:00:00Z")', /^there is no function `timestamp`/],

@@ -142,6 +142,10 @@ describe('a config.yaml is refused', () => {
       steps('id: a, run: make'),
       '2:13: unknown key `run`: did you mean `command: [..]`, or `script: ./file` for a file of the job?',
     ],
+    [
+      steps('id: a, approval: {text: x, timeout: 1h}'),
+      '2:33: unknown key `timeout`: write `timeout` in the step, beside `approval`',
+    ],
     [steps('id: a, script: ./run.sh, timeut: 5m'), '2:31: unknown key `timeut`: did you mean `timeout`?'],
     [steps('id: a, script: ./run.sh, args: {}'), '2:31: `args` are only allowed in a step with `job`'],
     [

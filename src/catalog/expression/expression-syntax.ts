@@ -101,7 +101,9 @@ export function describe(error: unknown): string {
   const isOfText = error instanceof ParseError || error instanceof TypeFault;
   if (!isOfText) return inWords(summary);
   const words = summary.replace(/\b[A-Z]{3,}\b/g, (word) => tokens[word] ?? word);
-  return error.range ? `${inWords(words)} (character ${error.range.start + 1})` : inWords(words);
+  const place = error.range ? ` (character ${error.range.start + 1})` : '';
+  const advice = /^unexpected character: =$/i.test(summary) ? ': write == to compare two values' : '';
+  return `${inWords(words)}${place}${advice}`;
 }
 
 /** Cuts the summary, because it may repeat a value. */

@@ -20,7 +20,7 @@ import { toMemberErrors } from '../arguments/schema-errors.ts';
 import { isObject } from '../arguments/subschemas.ts';
 import { createCompiler } from './compiled-form.ts';
 import type { MemberError } from './config-error.ts';
-import { immutableOnly, jobKeyHints, standardOnly, stepKeyHints } from './other-keys.ts';
+import { approvalKeyHints, immutableOnly, jobKeyHints, standardOnly, stepKeyHints } from './other-keys.ts';
 import {
   boolean,
   integer,
@@ -107,7 +107,7 @@ export const stepSchema = map(
     command,
     job: text,
     args: anyObject,
-    approval: map({ text }, { by: list(text, few), not_by_starter: flag }),
+    approval: map({ text }, { by: list(text, few), not_by_starter: flag }, { hints: approvalKeyHints }),
     needs: list(string(), { uniqueItems: true }),
     if: expression,
     matrix,

@@ -32,6 +32,11 @@ export const stepKeyHints: Readonly<Record<string, string>> = {
   interpreter: 'write `script: ./file`; its ending or its `#!` line names the language',
 };
 
+/** The hints for keys of a step's approval. */
+export const approvalKeyHints: Readonly<Record<string, string>> = {
+  timeout: 'write `timeout` in the step, beside `approval`',
+};
+
 export const standardOnly = '`standard`: a job gets more rights with `security_profile` or `permissions`';
 export const immutableOnly =
   '`immutable`: for data that one run leaves to the next, use the key-value store (`flwd_kv_set`)';
