@@ -320,13 +320,25 @@ describe('a hint is given for a program', () => {
 
   test('that a script did not find, if the script continued and succeeded', () => {
     const hintOfSuccess = (...lines: string[]) => hintForSuccess({ lines: readErrorLines(lines), isolation });
-    for (const line of ['/job/run.sh: line 3: rsync: command not found', 'run.sh: 3: rsync: not found'])
+    const lines = [
+      '/job/run.sh: line 3: rsync: command not found',
+      'run.sh: 3: rsync: not found',
+      '/job/run: 3: rsync: not found',
+      '/bin/sh: 1: rsync: not found',
+    ];
+    for (const line of lines)
       expect(hintOfSuccess(line, 'done')).toMatch(
         /^the script continued without rsync: no folder in the job’s PATH has rsync: install it on the host/,
       );
     expect(hintOfSuccess('run.sh: line 3: sudo: command not found')).toContain('can become another user');
-    for (const line of ['row 3: not found', 'bash: warning: rsync: command not found', 'HTTP 404: page: not found'])
-      expect(hintOfSuccess(line)).toBeUndefined();
+    const others = [
+      'row 3: not found',
+      'bash: warning: rsync: command not found',
+      'HTTP 404: page: not found',
+      'conf.ini: 12: user: not found',
+      'conf.ini: line 12: user: not found',
+    ];
+    for (const line of others) expect(hintOfSuccess(line)).toBeUndefined();
   });
 
   test('that exists but cannot work in a sandbox', () => {

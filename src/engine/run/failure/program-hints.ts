@@ -67,12 +67,14 @@ export function hintForProgram(line: string, failed: FailedAttempt): string | un
   return hintForWord(name, failed) ?? offer(name, failed) ?? hintForMissing(name, failed);
 }
 
-const notFoundByShell = /: (?:line )?\d+: ([\w.+-]+): (?:command )?not found$/;
+/** Matches only what bash and dash print. Dash begins the line with its own name or that of the script. */
+const notFoundByShell =
+  /: line \d+: ([\w.+-]+): command not found$|^(?:(?:\S*\/)?(?:da)?sh|\S*\.sh|\/job\/\S+): \d+: ([\w.+-]+): not found$/;
 
 /** Names a program that a script did not find, if the script continued and succeeded, as with `rsync … || true`. */
 export function hintForSuccess(found: Pick<FailedAttempt, 'lines' | 'isolation'>): string | undefined {
   const line = found.lines.own.findLast((one) => notFoundByShell.test(one)) ?? '';
-  const [, name] = notFoundByShell.exec(line) ?? [];
+  const [, ofBash, name = ofBash] = notFoundByShell.exec(line) ?? [];
   if (name === undefined) return undefined;
   return `the script continued without ${name}: ${offer(name, found) ?? hintForMissing(name, found)}`;
 }
