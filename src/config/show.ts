@@ -27,7 +27,7 @@ export function showSettings(settings: Settings): readonly Row[] {
 function showValue({ path, raw, value }: Setting): string {
   const { kind, isSecret }: Key = keys[path];
   if (value === null) return '-';
-  if (isSecret) return '[redacted]';
+  if (isSecret && JSON.stringify(raw) !== '{}') return '[redacted]';
   return JSON.stringify(kind.isPath ? value : raw).replace(/^"(.*)"$/, '$1');
 }
 
