@@ -171,7 +171,7 @@ describe('the key', () => {
         expect(restored).toMatchObject({
           code: 0,
           stdout: expect.stringMatching(
-            /no key here can decrypt some of the data \(stored secrets: 1; unfinished runs with secret arguments: 1\)\nbefore the next start, put back the key file from that time/,
+            /no key here can decrypt some of the data \(stored secrets: 1; unfinished runs with secret arguments: 1\)\nbefore the next start, put back the key file from that time, or add its lines to the current key file, which is \/\S+\/data\/secret\.key\n/,
           ),
         });
       }

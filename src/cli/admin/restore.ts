@@ -42,7 +42,8 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (shut.length > 0) {
     lines.push(
       `no key here can decrypt some of the data (${shut.join('; ')})`,
-      'before the next start, put back the key file from that time, or add its lines to the current key file',
+      'before the next start, put back the key file from that time, or add its lines to the current key file, which is ' +
+        config.persistence.secretKeyFile,
     );
   }
   if (tokens > 0)
