@@ -66,7 +66,7 @@ test('a word that is neither a run nor a job with runs is named as such', async 
   const instance = await createInstance({ gated });
   const { dir } = instance;
   await instance.serve();
-  for (const verb of ['logs', 'runs', 'artifacts'])
+  for (const verb of ['logs', 'runs', 'artifacts', 'cancel', 'approve'])
     expect(await flwd(dir, verb, 'gatd')).toEqual({
       stdout: '',
       stderr: 'there is no run `gatd`, and no run of a job `gatd`; did you mean `gated`?\n',

@@ -50,7 +50,7 @@ export async function findRunId(
   }
   const { runs } = await client.call('listRuns', { query: { job_id: word, limit: newest } });
   const [last] = runs.toSorted((a, b) => (a.run_id < b.run_id ? 1 : -1));
-  if (!last && orLastOf && !word.startsWith('run_'))
+  if (!last && !word.startsWith('run_'))
     throw new Refusal(await noRunOf(word, { client, command }), exitCodes.notFound);
   if (!last) return word;
   if (!orLastOf) {
