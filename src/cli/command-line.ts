@@ -208,6 +208,8 @@ export function unknownOption(command: Command, written: string): Refusal {
   const names = command.options.map((option) => `--${option.name}`);
   if (written === `--${dataDir.name}`)
     return new Refusal(`flwd ${command.name} takes no ${written}: it does not work on an instance`);
+  if (command.name === 'serve' && ['--port', '--host'].includes(written))
+    return new Refusal(`unknown option ${written}; write ${ownName} serve --bind 127.0.0.1:8080`);
   const operand = command.operands?.match(/[A-Z]+/g)?.find((one) => written === `--${one.toLowerCase()}`);
   if (operand !== undefined)
     return new Refusal(

@@ -75,6 +75,7 @@ test.each([
   ['--bind x serve', '--bind: options come after the command, as in flwd COMMAND --bind'],
   ['--config x serve', 'x: cannot be read: no such file'],
   ['serve --bnd x', 'unknown option --bnd; did you mean `--bind`?'],
+  ['serve --port 8080', 'unknown option --port; write flwd serve --bind 127.0.0.1:8080'],
   ['serve -z', 'unknown option -z; see flwd serve --help'],
   ['serve --bind', '--bind needs a value: --bind HOST:PORT'],
   ['serve --bind --log text', '--bind needs a value: --bind HOST:PORT'],
