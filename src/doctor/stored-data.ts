@@ -198,7 +198,7 @@ function examineTimezone(kept: string, set: string | null): HostCheck {
   const host = localTimezone();
   if (set !== null) return ok(name, `${set} (scheduler.timezone) for schedules without a time zone`);
   if (kept === host) return ok(name, `${kept} for schedules without a time zone`);
-  const detail = `${kept} for schedules without a time zone, because the instance began with it; the host is in ${host}`;
+  const detail = `${kept} for schedules without a time zone, because the instance was created with it; the host is in ${host}`;
   return warn(name, detail, `set scheduler.timezone to ${host}, or to ${kept} to keep it`);
 }
 

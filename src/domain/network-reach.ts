@@ -13,5 +13,5 @@ export const reachOfNetwork =
 export function networkReach(network: Network, profile: SecurityProfile, trustsJobs: boolean): string | null {
   if (network === 'none') return null;
   if (profile === 'disabled' || trustsJobs) return `${reachOfNetwork}; flwd’s own API treats the job as the operator`;
-  return `${reachOfNetwork}; flwd’s own API asks it for a token, but other flwd servers of the same user may not`;
+  return `${reachOfNetwork}; flwd’s own API asks it for a token, but other flwd servers of the same user may let it in without one`;
 }

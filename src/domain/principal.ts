@@ -191,7 +191,7 @@ export function reachesTenant(reach: Pick<Reach, 'tenant'>, tenant: string): boo
 export function assertReachesAllJobs({ jobs }: Pick<Reach, 'jobs'>): void {
   if (!jobs) return;
   const only = jobs.only.join(', ');
-  throw new Problem('permission-denied', `This affects every job, but the token is limited to ${only}.`);
+  throw new Problem('permission-denied', `This request affects every job, but the token is limited to ${only}.`);
 }
 
 /** Whether the caller sees the job. Jobs themselves belong to no tenant. */

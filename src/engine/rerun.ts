@@ -166,7 +166,7 @@ function jobNow(id: string, caller: Principal, catalog: Catalog): CatalogEntry {
       missing.length === 0 ? '' : ` The folders of these sources are missing or cannot be read: ${missing.join(', ')}.`;
     throw new Problem(
       'job-not-found',
-      `The job '${id}' no longer exists. Its present config.yaml decides whether any version of it may run, so put the job back first.${where}`,
+      `The job '${id}' no longer exists. The present config.yaml of a job decides whether an old version may run, so put the job back first.${where}`,
     );
   }
 }

@@ -24,7 +24,7 @@ export function openKeyFile(path: string, create: () => Buffer): Buffer {
     const code = errorCode(error);
     if (code === undefined) throw error;
     throw new StartError(
-      `the key file ${path} does not exist and cannot be created (${code}): let the user that flwd runs as write to ${dirname(path)}, or put the key file there`,
+      `the key file ${path} does not exist and cannot be created (${code}): let the user of the server write to ${dirname(path)}, or put the key file there`,
     );
   }
   const made = read(path);
@@ -67,7 +67,7 @@ function read(path: string): Buffer | undefined {
     const reason = whyUnreadable(error);
     if (reason === undefined) throw error;
     throw new StartError(
-      `the key file ${path} ${reason}: it must be a file that the user that flwd runs as can read; fix that, or restore the file from a backup`,
+      `the key file ${path} ${reason}: it must be a file that the user of the server can read; fix that, or restore the file from a backup`,
     );
   }
 }

@@ -450,12 +450,12 @@ function toAgent(principal: Principal): Principal {
 }
 
 const idTooLong = `The id of a message may have at most ${most.charsOfId} characters.`;
-const tooManyCalls = `This session has ${most.callsOfSession} calls that are running, which is the most at once: wait for one to end.`;
+const tooManyCalls = `This session already has ${most.callsOfSession} running calls, the most allowed at once: wait for one to end.`;
 
 function tooManySessions(): Problem {
   return new Problem(
     'rate-limited',
-    `This caller may have ${most.sessionsOfOne} sessions and all callers together ${most.sessions}, and no session of this caller is idle; end one, or try again later.`,
+    `This caller may have ${most.sessionsOfOne} sessions, and all callers together ${most.sessions}. No session of this caller is idle: end one, or try again later.`,
     { retry_after: retryAfterSeconds },
   );
 }

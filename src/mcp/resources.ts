@@ -91,7 +91,7 @@ export async function readArtifact(client: Client, artifactId: string): Promise<
   const sizeBytes = Number(answer.headers.get('content-length') ?? 0);
   if (sizeBytes > mostBytes) {
     stop.abort();
-    return `The artifact has ${sizeBytes} bytes, which is too long to show here. A person saves it with: flwd artifacts get ${artifactId}`;
+    return `The artifact has ${sizeBytes} bytes, which is too much to show here. A person saves it with: flwd artifacts get ${artifactId}`;
   }
   const text = await answer.text();
   if (text.includes('\0') || text.includes('\uFFFD'))

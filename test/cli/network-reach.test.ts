@@ -7,7 +7,7 @@ import { bash, writeJob } from '../support/jobs.ts';
 import { createFolder, flwd } from './terminal.ts';
 
 test.each([
-  ['secure', 'flwd’s own API asks it for a token, but other flwd servers of the same user may not'],
+  ['secure', 'flwd’s own API asks it for a token, but other flwd servers of the same user may let it in without one'],
   ['disabled', 'flwd’s own API treats the job as the operator'],
 ])('the plan of a %s job with network access says: %s', async (security_profile, words) => {
   const dir = createFolder();

@@ -133,13 +133,13 @@ describe('the key file', () => {
     mkdirSync(keyFile);
     expect(() => openSealer(keyFile)).toThrow(
       new StartError(
-        `the key file ${keyFile} is a folder: it must be a file that the user that flwd runs as can read; fix that, or restore the file from a backup`,
+        `the key file ${keyFile} is a folder: it must be a file that the user of the server can read; fix that, or restore the file from a backup`,
       ),
     );
     const nowhere = join(dir, 'nowhere', 'secret.key');
     expect(() => openSealer(nowhere)).toThrow(
       new StartError(
-        `the key file ${nowhere} does not exist and cannot be created (ENOENT): let the user that flwd runs as write to ${join(dir, 'nowhere')}, or put the key file there`,
+        `the key file ${nowhere} does not exist and cannot be created (ENOENT): let the user of the server write to ${join(dir, 'nowhere')}, or put the key file there`,
       ),
     );
   });

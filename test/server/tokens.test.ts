@@ -219,7 +219,7 @@ describe('tokens of a tenant', () => {
     expect(gc.status).toBe(403);
     expect(await gc.json()).toMatchObject({
       detail:
-        "This concerns every tenant, but the caller belongs only to the tenant 'blue': use a token made with " +
+        "This request concerns every tenant, but the caller belongs only to the tenant 'blue': use a token made with " +
         "`flwd tokens create --tenant '*'`.",
     });
     expect(await use(admin.credential, '//metrics')).toBe(403);

@@ -177,7 +177,7 @@ function notesOf({ environment, times, endsWithReturn }: Entry, cron: string, ho
     ...(zone === undefined ? [] : [`CRON_TZ=${zone} is kept; Debian's cron ignores it and uses the zone of the host`]),
     ...(cron === '@boot'
       ? [
-          'cron starts the line once per boot of the machine, as @boot does here; in flwd, @reboot is each start of the server',
+          'cron starts the line once per boot of the machine, so its pattern is @boot; in flwd, @reboot means each start of the server',
         ]
       : []),
     ...(times[0]?.startsWith('-') ? ['the - at the beginning kept cron from logging the line'] : []),

@@ -128,7 +128,7 @@ function visit(walk: Walk, command: ShellCommand): void {
   if (isSudo)
     said(
       'sudo',
-      'a job cannot become another user with sudo: give the user of the server the right, or let run_as name the user, and remove sudo',
+      'a job cannot become another user with sudo: remove sudo, and give the user of the server the rights that the command needs, or name the other user in run_as',
     );
   for (const { isWrite, word, descriptor } of redirects) {
     const kind = isWrite ? 'write' : 'read';

@@ -69,7 +69,7 @@ export async function detach(session: Session, runId: string, output: Output): P
       output.say(`it waits for approval: ${session.command('approve', runId)}`);
     else if (!isFinished(run.status))
       output.say(
-        `no server is running to finish it: the next flwd command on this instance does, or \`${session.command('serve')}\``,
+        `no server is running to finish it: the next flwd command on this instance finishes it, or \`${session.command('serve')}\``,
       );
   }
   if (output.isJson) output.json(run);

@@ -172,8 +172,8 @@ function assertHolds(principal: Principal, scope: Scope, isInstanceWide: boolean
   if (isInstanceWide && principal.tenant !== '*') {
     throw new Problem(
       'permission-denied',
-      `This concerns every tenant, but the caller belongs only to the tenant '${principal.tenant}': use a token ` +
-        "made with `flwd tokens create --tenant '*'`.",
+      `This request concerns every tenant, but the caller belongs only to the tenant '${principal.tenant}': use a ` +
+        "token made with `flwd tokens create --tenant '*'`.",
     );
   }
 }

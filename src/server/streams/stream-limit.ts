@@ -36,7 +36,7 @@ export function createStreamLimit(): StreamLimit {
 }
 
 function tooMany(what: string): Problem {
-  return new Problem('rate-limited', `${what}, which is the most at once; end one, or try again later.`, {
+  return new Problem('rate-limited', `${what}, the most allowed at once; end one, or try again later.`, {
     retry_after: retryAfterSeconds,
   });
 }
