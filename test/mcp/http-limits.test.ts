@@ -164,7 +164,7 @@ test('a session has at most 20 concurrent calls, even if their connections are l
     expect(answer.status).toBe(200);
     leaving.abort();
   }
-  expect(await (await post(executing.url, { ...list, id: 99 }, one)).text()).toContain('This session already has 20 running calls');
+  expect(await (await post(executing.url, { ...list, id: 99 }, one)).text()).toContain('already has 20 running calls');
   expect(await (await post(executing.url, list, other)).text()).toContain('"tools"');
   await executing.post(`/runs/${run_id}/cancel?force=true`, '');
   await expect.poll(async () => (await post(executing.url, list, one)).text()).toContain('"tools"');
