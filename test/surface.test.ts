@@ -349,7 +349,7 @@ test('flwd has these commands, with these options', () => {
     'notify test --json --quiet --verbose --remote --config --data-dir --jobs',
     'secrets set --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'secrets list --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
-    'secrets rm --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'secrets rm --tenant --yes --json --quiet --verbose --remote --config --data-dir --jobs',
     'secrets rotate --json --quiet --verbose --remote --config --data-dir --jobs',
     'tokens create --name --scopes --tenant --expires --only --secrets --agent --approval --json --quiet --verbose --remote --config --data-dir --jobs',
     'tokens list --json --quiet --verbose --remote --config --data-dir --jobs',

@@ -142,6 +142,10 @@ const schedule = named('Schedule', {
     'the schedule starts no runs',
     'its job is from an untrusted source, flwd.yaml does not define one of its calendars, or the limited token that created the schedule is no longer valid',
   ),
+  missing_secrets: Type.Array(Type.String(), {
+    description:
+      'The stored secrets that its runs need and that are not stored. Empty if the caller lacks `runs:write`',
+  }),
   labels: Type.Record(Type.String(), Type.String()),
   next_fires: Type.Array(nextFire),
   clock_change: clockChange,

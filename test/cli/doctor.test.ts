@@ -220,6 +220,46 @@ test('a calendar that is missing, broken or has run out of days is named, in the
   expect(await doctor()).toContain('\nok calendars holidays\n');
 });
 
+test('a secret that is not stored is named before the next run of a schedule, trigger or webhook fails', async () => {
+  const needsKey = { env: { KEY: { secret: 'pg-key' } } };
+  const instance = await createInstance({
+    dump: bash('true', needsKey),
+    nightly: {
+      'config.yaml': JSON.stringify({
+        steps: [{ id: 'dump', job: 'dump' }],
+        schedules: [{ cron: '30 2 * * *' }],
+        triggers: [{ job: 'hooked', on: ['success'] }],
+      }),
+    },
+    hooked: bash('true', { ...needsKey, webhooks: [{ name: 'push', scheme: 'github', secret: 'pg-key' }] }),
+    byhand: bash('true', needsKey),
+    held: bash('true', { ...needsKey, schedules: [{ cron: '0 6 * * *', held: true }] }),
+  });
+  const { dir } = instance;
+  const server = await instance.serve();
+  onTestFinished(() => server.stop());
+  const added = await flwd(dir, 'schedules', 'add', 'byhand', '--cron', '0 5 * * *', '--tenant', 'acme');
+  expect(added).toMatchObject({ code: 0 });
+  const schedules = async (): Promise<string> => (await flwd(dir, 'schedules')).stdout.replaceAll(/ +/g, ' ');
+  const doctor = async (): Promise<string> => (await flwd(dir, 'doctor')).stdout.replaceAll(/ +/g, ' ');
+
+  const users = 'nightly (schedule), nightly (trigger), hooked (webhook)';
+  expect(await doctor()).toContain(
+    `warn secrets pg-key is not stored, so runs will fail: ${users}; ` +
+      'pg-key is not stored in the tenant acme, so runs will fail: byhand (schedule)\n' +
+      ' → flwd secrets set pg-key; flwd secrets set pg-key --tenant acme\n',
+  );
+  const listed = await schedules();
+  expect(listed).toMatch(/ nightly .* no secret lacks the secret pg-key: flwd secrets set pg-key$/m);
+
+  const stored = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value":"hunter-22"}' };
+  await server.fetch('/secrets/pg-key', stored);
+  await server.fetch('/secrets/pg-key?tenant=acme', stored);
+  expect(await doctor()).not.toContain('pg-key');
+  expect(await schedules()).not.toContain('secret');
+  expect(await schedules()).toMatch(/ nightly .* on ?$/m);
+});
+
 test('schedules and webhooks that can start nothing are named, with what to do', async () => {
   const jobs = {
     plain: bash('true'),

@@ -85,14 +85,14 @@ test('if a webhook loses one of its secrets, flwd says which other secret its de
   for (const name of ['new-1', 'old-1']) await set(instance, 'hunter-22', name);
   const { dir } = instance;
   const taken = 'still takes deliveries signed with new-1';
-  expect((await flwd(dir, 'secrets', 'rm', 'old-1')).stderr).toBe(
+  expect((await flwd(dir, 'secrets', 'rm', 'old-1', '--yes')).stderr).toBe(
     `removed old-1\nuntil it is stored again, these lack it: config.yaml of site/deploy\nwebhook site/deploy/push ${taken}\n`,
   );
   const lack = 'lacks the secret old-1: flwd secrets set old-1';
   expect((await flwd(dir, 'webhooks')).stdout).toContain(` ${lack}; ${taken}\n`);
   expect((await flwd(dir, 'doctor')).stdout).toContain(` site/deploy/push lacks the secret old-1, and ${taken}\n`);
 
-  expect((await flwd(dir, 'secrets', 'rm', 'new-1')).stderr).not.toContain('still takes');
+  expect((await flwd(dir, 'secrets', 'rm', 'new-1', '--yes')).stderr).not.toContain('still takes');
   expect((await flwd(dir, 'webhooks')).stdout).toContain(` ${lack}\n`);
   expect((await flwd(dir, 'doctor')).stdout).not.toContain('still takes');
 });
@@ -127,6 +127,14 @@ test('the list and the removal of a secret name the channels, webhooks and telem
   expect(stdout).toMatch(/^lonely-1 +default +nothing /m);
   expect(stdout).toMatch(/^shared-1 +default +channel team, telemetry /m);
   expect(await flwd(instance.dir, 'secrets', 'rm', 'shared-1')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr:
+      'standard input is not a terminal, so flwd cannot ask: ' +
+      'add --yes to remove shared-1, which these use: channel team, telemetry\n',
+  });
+  expect((await flwd(instance.dir, 'secrets', 'list')).stdout).toMatch(/^shared-1 /m);
+  expect(await flwd(instance.dir, 'secrets', 'rm', 'shared-1', '--yes')).toEqual({
     code: 0,
     stdout: '',
     stderr: 'removed shared-1\nuntil it is stored again, these lack it: channel team, telemetry\n',

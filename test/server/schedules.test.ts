@@ -79,6 +79,7 @@ describe('a schedule of a config.yaml', () => {
         paused: false,
         done: false,
         denied: null,
+        missing_secrets: [],
         labels: {},
         next_fires: Array.from({ length: 3 }, () => ({
           nominal_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d0:00\.000Z$/),

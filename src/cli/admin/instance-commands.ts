@@ -101,7 +101,7 @@ export const instanceCommands = [
   {
     name: 'secrets rm',
     about: 'remove a stored secret',
-    options: onInstance(secretTenant),
+    options: onInstance(secretTenant, { name: 'yes', about: 'do not ask, even if something uses the secret' }),
     operands: 'NAME',
   },
   {

@@ -11,6 +11,7 @@ import { ownName } from '../own-name.ts';
 import { everyPage } from '../session/pages.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { abortOnStop } from '../session/stop-signal.ts';
+import { confirmed } from '../terminal/confirm.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
 import { askSecret } from '../terminal/secret-prompt.ts';
 
@@ -49,20 +50,28 @@ export async function list(options: Options): Promise<void> {
     output.say(`${name} is not stored, but ${jobIds.join(', ')} ${jobIds.length === 1 ? 'uses' : 'use'} it`);
 }
 
-/** `flwd secrets rm NAME`: removes a secret. Runs that already received it keep their copy. */
+/**
+ * `flwd secrets rm NAME`: removes a secret. Asks first if something uses the secret. Runs that already received it keep
+ * their copy.
+ */
 export async function remove(options: Options, operands: readonly string[]): Promise<void> {
   const name = oneOperand(operands, `${ownName} secrets rm NAME; ${ownName} secrets list shows the names`);
   const output = createOutput(options);
+  const tenant = readValue(options, 'tenant');
+  const shown = `${name}${tenant === undefined ? '' : ` of tenant ${tenant}`}`;
   const { users, open } = await withSession(options, async (session) => {
     const { secrets } = await listSecrets(session, options);
     const removed = secrets.find((secret) => secret.name === name);
-    const open = removed ? await webhooksWithout(removed, session) : [];
-    await session.client.request('deleteSecret', { path: { name }, query: ofTenant(options) });
     const users = [...(removed?.used_by ?? []).map((id) => `config.yaml of ${id}`), ...(removed?.also_used_by ?? [])];
+    const open = removed ? await webhooksWithout(removed, session) : [];
+    if (users.length > 0) {
+      const what = `remove ${shown}, which these use: ${users.join(', ')}`;
+      await confirmed(`${what}?`, { options, instead: `add --yes to ${what}`, unchanged: 'nothing was removed' });
+    }
+    await session.client.request('deleteSecret', { path: { name }, query: ofTenant(options) });
     return { users, open };
   });
-  const tenant = readValue(options, 'tenant');
-  output.say(`removed ${name}${tenant === undefined ? '' : ` of tenant ${tenant}`}`);
+  output.say(`removed ${shown}`);
   if (users.length > 0) output.say(`until it is stored again, these lack it: ${users.join(', ')}`);
   for (const words of open) output.say(words);
 }

@@ -3,6 +3,7 @@
 import { heartbeatState } from '../../client/heartbeat-words.ts';
 import { denialWords } from '../../client/schedule-denial.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { storingCommand } from '../../domain/trigger/webhook-notes.ts';
 import { startWords } from '../../lib/cron/start-words.ts';
 import { defined } from '../../lib/defined.ts';
 import { shellWord } from '../../lib/shell-word.ts';
@@ -157,7 +158,7 @@ async function printSchedules(schedules: readonly Schedule[], output: Output): P
       lastOf(schedule, output),
       stateOf(schedule),
       ...(hasHeartbeats ? [heartbeatOf(schedule, output)] : []),
-      (schedule.denied ?? schedule.last_error)?.detail ?? '',
+      whyOf(schedule),
     ]),
   );
 }
@@ -166,6 +167,14 @@ function argumentsOf({ args }: Schedule): string {
   return Object.entries(args)
     .map(([name, value]) => `${name}=${typeof value === 'string' ? shellWord(value) : JSON.stringify(value)}`)
     .join(' ');
+}
+
+/** A missing secret comes before the last error: it can be stored before it makes a run fail. */
+function whyOf(schedule: Schedule): string {
+  const { denied, missing_secrets: missing, last_error: lastError } = schedule;
+  if (denied) return denied.detail;
+  const lacks = missing.map((secret) => `lacks the secret ${secret}: ${storingCommand(secret, schedule)}`);
+  return lacks.join('; ') || (lastError?.detail ?? '');
 }
 
 const styles = { success: 'good', failed: 'bad', running: 'busy', pending: 'faint', cancelled: 'faint' } as const;
@@ -189,11 +198,12 @@ function nextOf({ cron, enabled, held, paused, denied, next_fires: [next] }: Sch
   return next?.local ?? startWords.get(cron ?? '') ?? '-';
 }
 
-function stateOf({ enabled, held, paused, done, denied, last_error: lastError }: Schedule) {
+function stateOf({ enabled, held, paused, done, denied, missing_secrets: missing, last_error: lastError }: Schedule) {
   if (!enabled) return { text: 'disabled', style: 'faint' } as const;
   if (denied) return { text: denialWords(denied).toLowerCase(), style: 'bad' } as const;
   if (paused) return { text: 'paused', style: 'busy' } as const;
   if (held) return { text: 'held', style: 'faint' } as const;
   if (lastError !== null) return { text: 'failing', style: 'bad' } as const;
+  if (missing.length > 0 && !done) return { text: 'no secret', style: 'bad' } as const;
   return done ? ({ text: 'done', style: 'faint' } as const) : ({ text: 'on', style: 'good' } as const);
 }

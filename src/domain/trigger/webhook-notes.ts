@@ -31,7 +31,7 @@ export function notesOf(webhook: Webhook): WebhookNote[] {
   const taken = takenWithout(missing, secrets);
   return missing.map((secret) => ({
     detail: `lacks the secret ${secret}${taken === undefined ? '' : `, and ${taken}`}`,
-    fix: commandFor(secret, webhook),
+    fix: storingCommand(secret, webhook),
   }));
 }
 
@@ -46,8 +46,8 @@ function fixOf(type: string, id: string): string {
   return `bring the job back, or remove the webhook: flwd webhooks rm ${id}`;
 }
 
-/** Returns the command that stores the secret. A webhook of a job file belongs to the default tenant. */
-function commandFor(secret: string, { source, tenant }: Webhook): string {
+/** Returns the command that stores the secret. A webhook or a schedule of a job file belongs to the default tenant. */
+export function storingCommand(secret: string, { source, tenant }: Pick<Webhook, 'source' | 'tenant'>): string {
   return `flwd secrets set ${secret}${source === 'job' ? '' : ` --tenant ${tenant}`}`;
 }
 
@@ -63,7 +63,7 @@ export function whyOf(webhook: Webhook & { readonly last_delivery: Delivery | nu
 /** Names the secrets that the webhook lacks, and the commands that store them. Empty if it has all of them. */
 export function lackOf(webhook: Webhook): string {
   const { secrets, missing_secrets: missing } = webhook;
-  const lacks = missing.map((secret) => `lacks the secret ${secret}: ${commandFor(secret, webhook)}`);
+  const lacks = missing.map((secret) => `lacks the secret ${secret}: ${storingCommand(secret, webhook)}`);
   const taken = missing.length > 0 ? takenWithout(missing, secrets) : undefined;
   return [...lacks, ...(taken === undefined ? [] : [taken])].join('; ');
 }

@@ -11,8 +11,8 @@ import type { Queue } from '../queue/queue.ts';
 import { asksPerson, withAgentApproval } from './agent-approval.ts';
 import type { GroundedPlan } from './ground.ts';
 import { hiddenPaths } from './hidden-paths.ts';
+import { missingStepSecrets } from './needed-secrets.ts';
 import type { SecretLookup } from './secret-references.ts';
-import { missingStepSecrets } from './step-secrets.ts';
 import { unusableGrants } from './unusable-grants.ts';
 
 export type PlanAnswer = Awaited<ReturnType<typeof answerPlan>>;

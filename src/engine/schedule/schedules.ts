@@ -1,5 +1,6 @@
 // Lists, creates, changes and previews schedules for the engine's interfaces. Starts their runs when their times come.
 
+import { entryOrNone } from '../../catalog/catalog.ts';
 import { toAtMs } from '../../catalog/job/schedule-rules.ts';
 import type { ErrorList } from '../../domain/error-list.ts';
 import type { ScheduleTerms } from '../../domain/job.ts';
@@ -27,6 +28,7 @@ import { limitsOf } from '../bindings.ts';
 import type { Caller } from '../create.ts';
 import type { Hub } from '../hub.ts';
 import type { Created } from '../once.ts';
+import { neededSecrets } from '../plan/needed-secrets.ts';
 import { createBackfills } from './backfills.ts';
 import { cursorOf } from './schedule-due.ts';
 import { type FireParts, heartbeatOf } from './schedule-fire.ts';
@@ -53,6 +55,8 @@ export type ScheduleView = {
   readonly isDone: boolean;
   /** Why the job may not have a schedule; null if it may. */
   readonly denied: Problem | null;
+  /** The names of the stored secrets that its runs need, and that its tenant does not have. */
+  readonly missingSecrets: readonly string[];
   /** The newest run of the schedule, even if somebody started it by hand. */
   readonly lastRun: ScheduleRun | undefined;
   /** undefined if no run has succeeded since the schedule got its heartbeat. */
@@ -101,11 +105,7 @@ export function createSchedules(o: Parts) {
   /** Makes one change of the list at a time. */
   const serial = createSerial();
   const starts = createStarts(scheduleList, serial, { ...o, onScheduleList });
-  const view = async (schedule: Schedule): Promise<ScheduleView> => {
-    const [lastRun] = await o.store.schedules.runs({ ...ever, scheduleId: schedule.id, most: 1 });
-    const heartbeat = schedule.heartbeat === undefined ? undefined : await o.store.heartbeats.find(schedule.id);
-    return { ...(await withMaker(viewOf(schedule, scheduleList, clock.now()), o)), lastRun, heartbeat };
-  };
+  const view = (schedule: Schedule): Promise<ScheduleView> => viewOf(schedule, scheduleList, o);
 
   /** Runs `work` after the schedules have been updated from the catalog. */
   function onScheduleList<T>(work: () => T | Promise<T>): Promise<T> {
@@ -342,11 +342,17 @@ function reached(scheduleList: ScheduleList, reach: Reach): Schedule[] {
   return [...scheduleList.schedules()].filter((schedule) => reaches(reach, schedule)).toSorted(byJobAndId);
 }
 
-function viewOf(
-  schedule: Schedule,
-  scheduleList: ScheduleList,
-  nowMs: number,
-): Omit<ScheduleView, 'lastRun' | 'heartbeat'> {
+async function viewOf(schedule: Schedule, scheduleList: ScheduleList, o: Parts): Promise<ScheduleView> {
+  const { store, clock } = o;
+  const [lastRun] = await store.schedules.runs({ ...ever, scheduleId: schedule.id, most: 1 });
+  const heartbeat = schedule.heartbeat === undefined ? undefined : await store.heartbeats.find(schedule.id);
+  const missingSecrets = await missingSecretsOf(schedule, o);
+  return withMaker({ ...computedView(schedule, scheduleList, clock.now()), lastRun, heartbeat, missingSecrets }, o);
+}
+
+type Computed = Omit<ScheduleView, 'lastRun' | 'heartbeat' | 'missingSecrets'>;
+
+function computedView(schedule: Schedule, scheduleList: ScheduleList, nowMs: number): Computed {
   const { tracking, timesOf } = scheduleList;
   const state = tracking.stateOf(schedule.id);
   const isHeld = tracking.isHeld(schedule);
@@ -367,8 +373,16 @@ function viewOf(
   };
 }
 
+async function missingSecretsOf({ jobId, tenant, args }: Schedule, { catalog, store }: Parts): Promise<string[]> {
+  const entry = entryOrNone(jobId, catalog);
+  const needed = entry ? [...neededSecrets(entry, args, catalog)] : [];
+  if (needed.length === 0) return [];
+  const stored = new Set(await store.secrets.names(tenant));
+  return needed.filter((name) => !stored.has(name)).toSorted();
+}
+
 /** A schedule starts nothing once the token that made it has ended (ADR 0067). */
-async function withMaker(view: ReturnType<typeof viewOf>, o: Parts): Promise<ReturnType<typeof viewOf>> {
+async function withMaker(view: ScheduleView, o: Parts): Promise<ScheduleView> {
   try {
     await limitsOf(view.schedule.boundTo, o);
     return view;

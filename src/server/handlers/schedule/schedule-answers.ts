@@ -84,11 +84,8 @@ function definedIn({ source, jobId }: Schedule, catalog: Catalog) {
   return job ? { source: job.source, file: posix.join(job.path, 'config.yaml') } : null;
 }
 
-export function answerOf(
-  { schedule, state, isHeld, isPaused, isDone, denied, lastRun, heartbeat, nextFires, clockChange }: ScheduleView,
-  principal: Principal,
-  catalog: Catalog,
-) {
+export function answerOf(view: ScheduleView, principal: Principal, catalog: Catalog) {
+  const { schedule, state, isHeld, isPaused, isDone, denied, lastRun, heartbeat, nextFires, clockChange } = view;
   const { lastFire = null, lastError = null } = state ?? {};
   return {
     id: schedule.id,
@@ -111,6 +108,7 @@ export function answerOf(
     paused: isPaused,
     done: isDone,
     denied: toDenial(denied),
+    missing_secrets: holdsScope(principal, 'runs:write') ? [...view.missingSecrets] : [],
     labels: schedule.labels,
     next_fires: toFires(nextFires(), schedule.timezone),
     clock_change: toClockChange(clockChange()),
