@@ -12,10 +12,11 @@ import { type Config, foldersOf, ownFolders, pipesDir } from './config/config.ts
 import { findOwnPaths } from './config/own-paths.ts';
 import type { AuditDetail } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
-import { createEngine, type Engine } from './engine/engine.ts';
+import { createEngine, type Engine, type EngineOptions } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
-import { recordStart } from './engine/lifetime.ts';
+import { findDowntime, recordStart } from './engine/lifetime.ts';
 import { createRetention, type Retention } from './engine/retention/retain.ts';
+import type { Gap } from './engine/schedule/missed-words.ts';
 import { openKeyring, openKeyWords } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened } from './engine/secrets/unopened-secrets.ts';
@@ -33,7 +34,7 @@ import { removeCliToken, writeCliToken } from './instance/cli-token.ts';
 import { assertKinds } from './instance/data-dir.ts';
 import { createRoomLender, giveUpReserve, keepReserve, lendRoom } from './instance/disk-reserve.ts';
 import { openOwnerId } from './instance/owner-id.ts';
-import { acquireOwnership, type OwnerInfo, type Ownership } from './instance/owner-lock.ts';
+import { acquireOwnership, lastSignAtMs, type OwnerInfo, type Ownership } from './instance/owner-lock.ts';
 import { createStop, type OnStop } from './instance/stop.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock as clock } from './lib/clock.ts';
@@ -159,7 +160,10 @@ async function startParts(
   const ownerId = openOwnerId(dataDir);
   await enterLeft(runCallers, { store, ownerId, runsDir: foldersOf(config).runsDir });
   const executor = createProcExecutor({ capabilities: await probe.capabilities, ...host });
-  const engine = await openEngine(start, { ...storage, ...jobs, executor, runCallers, ownerId });
+  const signAtMs = lastSignAtMs(dataDir);
+  let found: Promise<Gap | null> | undefined;
+  const downtime = () => (found ??= findDowntime(store.audit, { startedAtMs, signAtMs }).catch(() => null));
+  const engine = await openEngine(start, { ...storage, ...jobs, executor, runCallers, ownerId, downtime });
 
   const { listen, retention } = await openServer(start, {
     ...storage,
@@ -280,7 +284,11 @@ async function openEngine(
     executor,
     runCallers,
     ...parts
-  }: Storage & Jobs & { readonly executor: Executor; readonly runCallers: RunCallers; readonly ownerId: string },
+  }: Storage &
+    Jobs & { readonly executor: Executor; readonly runCallers: RunCallers } & Pick<
+      EngineOptions,
+      'ownerId' | 'downtime'
+    >,
 ): Promise<Engine> {
   const { security, scheduler } = config;
   const { artifacts } = config.persistence;

@@ -38,6 +38,7 @@ import type { Resumption } from './resumption.ts';
 import type { Execution } from './run/run-context.ts';
 import { createRunFolders } from './run/run-folders.ts';
 import { createRunning } from './running.ts';
+import type { Gap } from './schedule/missed-words.ts';
 import type { Calendars } from './schedule/schedule-times.ts';
 import { createSchedules, type Schedules } from './schedule/schedules.ts';
 import { createKeyRotation, type KeyRotation } from './secrets/key-rotation.ts';
@@ -100,7 +101,7 @@ const refuseToLookUp: SecretLookup = async () => {
   throw new Problem('permission-denied', 'A plan with stored secrets needs the scope `runs:write`.');
 };
 
-type EngineOptions = {
+export type EngineOptions = {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly snapshots: Snapshots;
@@ -122,6 +123,8 @@ type EngineOptions = {
   readonly calendars: Calendars;
   /** Whether flwd.yaml pauses all schedules. */
   readonly arePaused: boolean;
+  /** When no server was running before this one started; null if that is not known. */
+  readonly downtime: () => Promise<Gap | null>;
   /** Whether flwd.yaml pauses all triggers and webhooks. */
   readonly triggersPaused: boolean;
   readonly syncWaitMs: number;

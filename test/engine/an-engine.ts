@@ -19,6 +19,7 @@ import type { RunRequest, SecurityPolicy } from '../../src/engine/plan/plan.ts';
 import type { QueueLimits } from '../../src/engine/queue/queue.ts';
 import { createRetention, type Retention, type RetentionPolicy } from '../../src/engine/retention/retain.ts';
 import type { ControllerContext } from '../../src/engine/run/run-context.ts';
+import type { Gap } from '../../src/engine/schedule/missed-words.ts';
 import type { Calendars } from '../../src/engine/schedule/schedule-times.ts';
 import { probeHost } from '../../src/exec/host/host.ts';
 import type { LimitHost } from '../../src/exec/host/limit-host.ts';
@@ -102,6 +103,7 @@ export async function openEngine(
     /** The zone of schedules without a time zone; UTC by default. */
     readonly timezone?: string;
     readonly calendars?: Calendars;
+    readonly downtime?: Gap;
     /** Whether flwd.yaml pauses all schedules. */
     readonly arePaused?: boolean;
     readonly execution?: Partial<Pick<ControllerContext, 'artifactLimits' | 'masked' | 'runCallers'>>;
@@ -157,6 +159,7 @@ export async function openEngine(
     log,
     timezone: o.timezone ?? options.timezone,
     calendars: o.calendars ?? options.calendars,
+    downtime: async () => o.downtime ?? null,
     arePaused: o.arePaused ?? options.arePaused,
     limits: { ...options.limits, ...o.limits },
     policy: { ...options.policy, resources: () => ({ ...noResources, ...o.resources }), ...o.security },

@@ -1,6 +1,6 @@
 // Runs that take too long, successes that do not come, and times that schedules missed.
 
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -242,19 +242,47 @@ test('while schedules are paused, no success is expected', async () => {
   expect(await paused.to('2026-06-05T00:00:00Z')).toEqual([]);
 });
 
-test('a time that a schedule missed is recorded with the reason', async () => {
+test('the times that a schedule missed are recorded with their number, the reason, and the command that starts them', async () => {
   const root = dataFolder();
-  const jobs = { hourly: scheduled({ cron: '0 * * * *' }), held: scheduled({ cron: '0 * * * *', catch_up: 'last' }) };
+  const jobs = {
+    hourly: scheduled({ cron: '0 * * * *', timezone: 'Europe/Berlin' }),
+    held: scheduled({ cron: '0 * * * *', catch_up: 'last' }),
+  };
   const before = await openLate(root, start, { jobs });
   await before.close();
-  const { list, finished, create, to } = await openLate(root, '2026-06-01T03:30:00Z');
+  const fromMs = Date.parse('2026-06-01T00:10:00Z');
+  const downtime = { fromMs, toMs: Date.parse('2026-06-01T03:29:50Z'), isExact: true, why: 'flwd was not running' };
+  const { engine, list, finished, create, to } = await openLate(root, '2026-06-01T03:30:00Z', { downtime });
+  const id = (await engine.schedules.list(localPrincipal)).find(({ schedule: { jobId } }) => jobId === 'hourly')
+    ?.schedule.id;
   const missed =
-    'The schedule started no run for 2026-06-01T03:00:00.000Z, nor for earlier times: flwd was not running then, could not store it, could not read the job, or the clock was set past that time.';
+    'The schedule started no run for 3 of its times, from 2026-06-01 03:00 CEST to 2026-06-01 05:00 CEST: ' +
+    'flwd was not running from 2026-06-01 02:10 CEST to 2026-06-01 05:29:50 CEST. ' +
+    `To start them now: flwd backfill hourly --schedule ${id} --from 2026-06-01T03:00:00+02:00`;
   expect(await list()).toEqual([`missed: ${missed}`]);
   await finished(await create('hourly'));
   await expect
     .poll(() => to(new Date(Date.parse(start) + 3.6 * hourMs).toISOString()))
     .toEqual([`missed, over: ${missed}`]);
+});
+
+test('a schedule that missed a time while its config.yaml was broken says so', async () => {
+  const root = dataFolder();
+  const jobs = { hourly: scheduled({ cron: '0 * * * *' }) };
+  const { to, rescan, at } = await openLate(root, start, { jobs });
+  const file = join(root, 'jobs/hourly/config.yaml');
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, 'command: [');
+  await rescan();
+  await at('2026-06-01T00:10:00Z');
+  expect(await to('2026-06-01T01:20:00Z')).toEqual([]);
+  writeFileSync(file, text);
+  await rescan();
+  expect(await to('2026-06-01T01:30:00Z')).toEqual([
+    expect.stringContaining(
+      'no run for 2026-06-01 01:00 UTC: the job was invalid from 2026-06-01 00:10 UTC to 2026-06-01 01:30 UTC. To start it',
+    ),
+  ]);
 });
 
 test('with duration: auto, a run is late after twice the 95th percentile of ten successes or more', async () => {

@@ -51,6 +51,7 @@ export function engineOptions(
     defaultTenant: 'default',
     timezone: 'UTC',
     calendars: new Map(),
+    downtime: async () => null,
     arePaused: false,
     triggersPaused: false,
     syncWaitMs: 10_000,

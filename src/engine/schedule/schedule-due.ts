@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
 import type { CronTimes } from '../../lib/cron/cron.ts';
+import type { Gap } from './missed-words.ts';
 
 /** A schedule that fires: it is enabled and not held. */
 export type Tracked = {
@@ -17,6 +18,8 @@ export type Tracked = {
   /** The schedule pauses until this time. */
   restsUntilMs?: number | undefined;
   work?: Promise<void> | undefined;
+  /** The last span in which the job was broken or its folder was missing. */
+  gap?: Gap | undefined;
   due?: { readonly cursorMs: number; readonly nominalAtMs: number | null; readonly startsAtMs: number } | undefined;
 };
 

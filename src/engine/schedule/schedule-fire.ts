@@ -10,6 +10,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
 import { limitsOf } from '../bindings.ts';
 import type { Caller, CreateRun } from '../create.ts';
+import { refusedWords } from './missed-words.ts';
 
 export type FireParts = {
   readonly store: Store;
@@ -50,8 +51,8 @@ export async function fireSchedule(
     if (passing.has(slug) && !isLastTry()) return { outcome: 'kept', state: { lastError } };
     const told = { schedule_id: id, job_id: jobId, nominal_at: toTimestamp(nominalAtMs), problem: slug };
     log.warn(told, `a schedule could not start its run: ${detail}`);
-    const why = `The schedule could not start a run for ${toTimestamp(nominalAtMs)}: ${detail}`;
-    await settleMissed(schedule, nominalAtMs, { ...o, lastError, detail: why });
+    const words = refusedWords(schedule, nominalAtMs, detail);
+    await settleMissed(schedule, nominalAtMs, { ...o, lastError, detail: words });
     return { outcome: 'settled', state: { settledAtMs: nominalAtMs, lastError } };
   }
 }

@@ -80,8 +80,8 @@ export function createScheduleList(o: Parts) {
     const { api, ended, lost, goneBefore } = findGone(found, known, { catalog, tracking, sourceOfJob, jobOf });
     const goneStates = goneBefore.filter(tracking.isActive).flatMap((id) => tracking.stateOf(id) ?? []);
     await change({ wanted: [...api, ...found.values()], gone: [...ended, ...goneBefore], atMs });
-    for (const id of lost) tracking.rest(id, {});
-    for (const id of [...ended, ...lost]) known.delete(id);
+    for (const { id, why } of lost) tracking.lose(id, { fromMs: atMs, why });
+    for (const id of [...ended, ...idsOf(lost)]) known.delete(id);
     for (const [id, schedule] of found) known.set(id, schedule);
     standingStill = brokenJobs({ catalog, tracking, jobOf });
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
@@ -154,7 +154,10 @@ function findGone(
   // While a folder is missing, flwd does not know which of these schedules are in it.
   const unknown = missing.length > 0 ? [] : tracking.restingIds();
   const goneBefore = unknown.filter((id) => !found.has(id) && !known.has(id) && !mayBeBroken(id));
-  return { api, ended: idsOf(ended), lost: idsOf(lost), goneBefore };
+  const whyLost = ({ id, jobId }: Schedule) => {
+    return { id, why: catalog.isBroken(jobId) ? 'the job was invalid' : 'the folder of its source was missing' };
+  };
+  return { api, ended: idsOf(ended), lost: lost.map(whyLost), goneBefore };
 }
 
 type Known = {
@@ -197,7 +200,10 @@ async function changeSchedules(
   }
   for (const id of rests) tracking.rest(id, { idleSinceMs: atMs });
   const begun = { sinceMs: atMs, idleSinceMs: null };
-  for (const schedule of firing) tracking.track(schedule, begins.has(schedule.id) ? begun : {});
+  for (const schedule of firing) {
+    tracking.foundAgain(schedule.id, atMs);
+    tracking.track(schedule, begins.has(schedule.id) ? begun : {});
+  }
 }
 
 /** The schedules of the API whose single time passed long ago. */
@@ -288,6 +294,6 @@ export function schedulesOf(
   );
 }
 
-function idsOf(schedules: readonly Schedule[]): string[] {
+function idsOf(schedules: readonly Pick<Schedule, 'id'>[]): string[] {
   return schedules.map(({ id }) => id);
 }

@@ -3,6 +3,7 @@
 
 import { toTimestamp } from '../../lib/clock.ts';
 import { isStorageError } from '../../store/storage-error.ts';
+import { type Gap, missedWords } from './missed-words.ts';
 import { dueOf, missedOf, seenUntilMs, startsAtMs, type Tracked } from './schedule-due.ts';
 import { type FireParts, fireSchedule, settleMissed } from './schedule-fire.ts';
 
@@ -15,7 +16,11 @@ const shortestPauseMs = 1_000;
 /** Shorter than the grace period, so that no time counts as missed because of a pause. */
 const longestPauseMs = 20_000;
 
-type Parts = FireParts & { readonly signal: AbortSignal };
+type Parts = FireParts & {
+  readonly signal: AbortSignal;
+  /** When no server was running before this one started; null if that is not known. */
+  readonly downtime: () => Promise<Gap | null>;
+};
 
 /** Deals with every schedule that is due. Resolves when what was due has been dealt with. */
 export async function tickSchedules(all: Iterable<Tracked>, o: Parts): Promise<void> {
@@ -70,13 +75,13 @@ async function handleNext(tracked: Tracked, o: Parts): Promise<boolean> {
   if (kept !== undefined && kept >= nominalAtMs) return start(tracked, kept, o);
   if (times.isStart || nowMs - startMs <= graceMs) return start(tracked, nominalAtMs, o);
 
-  const missed = missedOf(tracked, nowMs - graceMs, schedule.catchUp === 'all' ? mostCaughtUp : 1);
+  const missed = missedOf(tracked, nowMs - graceMs, schedule.catchUp === 'last' ? 1 : mostCaughtUp);
   const newest = missed.times.at(-1) ?? nominalAtMs;
   const fields = { schedule_id: schedule.id, job_id: schedule.jobId, nominal_at: toTimestamp(newest) };
   if (schedule.catchUp === 'none') {
     o.log.warn(fields, 'a schedule skips the times it missed, as its catch_up says');
-    const earlier = missed.isCut ? ', nor for earlier times' : '';
-    const detail = `The schedule started no run for ${toTimestamp(newest)}${earlier}: flwd was not running then, could not store it, could not read the job, or the clock was set past that time.`;
+    const times = { firstAtMs: nominalAtMs, lastAtMs: newest, count: missed.times.length, hasMore: missed.isCut };
+    const detail = missedWords(schedule, times, [await o.downtime(), ...(tracked.gap ? [tracked.gap] : [])]);
     await settleMissed(schedule, newest, { ...o, lastError: null, detail });
     tracked.state = { ...tracked.state, settledAtMs: newest };
     return true;

@@ -3,6 +3,7 @@
 import type { Problem } from '../../domain/problem.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
 import type { CronTimes } from '../../lib/cron/cron.ts';
+import type { Gap } from './missed-words.ts';
 import type { Tracked } from './schedule-due.ts';
 
 export type Tracking = ReturnType<typeof createTracking>;
@@ -62,6 +63,17 @@ export function createTracking(
       const own = ownOf(id) ?? { state: blank };
       resting.set(id, Object.assign(own, { state: { ...own.state, ...changes }, kept: undefined }));
       tracked.delete(id);
+    },
+    /** Keeps the state of a schedule whose job cannot be read. */
+    lose(id: string, { fromMs, why }: Pick<Gap, 'fromMs' | 'why'>): void {
+      const own = ownOf(id) ?? { state: blank };
+      resting.set(id, Object.assign(own, { kept: undefined, gap: { fromMs, toMs: Infinity, isExact: true, why } }));
+      tracked.delete(id);
+    },
+    /** The job of the schedule can be read again. */
+    foundAgain(id: string, toMs: number): void {
+      const own = ownOf(id);
+      if (own?.gap?.toMs === Infinity) own.gap = { ...own.gap, toMs };
     },
     forget(id: string): void {
       tracked.delete(id);

@@ -30,6 +30,7 @@ import type { Hub } from '../hub.ts';
 import type { Created } from '../once.ts';
 import { neededSecrets } from '../plan/needed-secrets.ts';
 import { createBackfills } from './backfills.ts';
+import type { Gap } from './missed-words.ts';
 import { cursorOf } from './schedule-due.ts';
 import { type FireParts, heartbeatOf } from './schedule-fire.ts';
 import { type Fires, type FiresQuery, findFires } from './schedule-fires.ts';
@@ -97,6 +98,7 @@ type Parts = FireParts &
     readonly hub: Pick<Hub, 'onEvents'>;
     readonly defaultTenant: string;
     readonly arePaused: boolean;
+    readonly downtime: () => Promise<Gap | null>;
   };
 
 export function createSchedules(o: Parts) {
