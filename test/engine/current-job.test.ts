@@ -61,6 +61,24 @@ test('a sub-run has the scripts of the version that its config.yaml is from', as
   expect(await opened.messages(child)).toEqual(['v2 v2']);
 });
 
+test('the check of a trigger has the script of the version that its config.yaml is from', async () => {
+  const root = dataFolder();
+  for (const version of ['v1', 'v2'])
+    await writeJob(join(root, version, 'checks'), {
+      ...bash('true', {
+        argspec: { type: 'object', properties: { told: { type: 'string' } } },
+        env: { CONFIG: version },
+        triggers: [{ check: './check.sh', every: '5s', args: { told: 'check.result' } }],
+      }),
+      'check.sh': `flwd_result "\\"$CONFIG ${version}\\""\n`,
+    });
+  deploy(root, 'v1');
+  const { store } = await openEngine(root, { watch: true, beforeStart: () => deploy(root, 'v2') });
+  const started = async () => (await store.runs.list({ jobId: 'checks', limit: 10 })).runs.at(-1)?.args_text;
+  await expect.poll(started).toBeTypeOf('string');
+  expect(await started()).toBe('told="v2 v2"');
+});
+
 test('a run of a job whose .flwdignore leaves out its config.yaml has scripts of the same version, too', async () => {
   const root = dataFolder();
   const of = (told: string) => ({

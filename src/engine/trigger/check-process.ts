@@ -13,6 +13,7 @@ import { followSpool } from '../../exec/spool/spool.ts';
 import { createSpoolLines } from '../../exec/spool/spool-lines.ts';
 import { createId } from '../../lib/ids.ts';
 import { ownTrace } from '../../store/run/span-ids.ts';
+import { assertCurrent, ofCurrentJob } from '../current-job.ts';
 import type { GroundedPlan } from '../plan/ground.ts';
 import { startOrResume } from '../run/attempt/attempt-start.ts';
 import { createErrorTail } from '../run/attempt/error-tail.ts';
@@ -28,7 +29,7 @@ export type Check =
   | { readonly kind: 'found'; readonly result: JsonValue }
   /** `why` has no full stop at its end. */
   | { readonly kind: 'failed'; readonly why: string }
-  /** The signal was aborted. */
+  /** The signal was aborted, or the job no longer has the trigger. */
   | { readonly kind: 'stopped' };
 
 /** The exit code of a check that has found nothing. */
@@ -43,11 +44,11 @@ const at = { stepId: 'check', attempt: 1 };
 
 export async function runCheck(trigger: CheckTriggerOfJob, o: TriggerParts, signal: AbortSignal): Promise<Check> {
   try {
-    const entry = o.catalog.find(trigger.jobId);
-    const plan = await planWithoutArguments(entry, o);
-    if (plan.denied) return { kind: 'failed', why: withoutStop(plan.denied.message) };
-    const { revision } = await o.snapshots.take(entry);
-    return await execute(trigger, { plan, revision }, o, signal);
+    const planned = await ofCurrentJob(o.catalog, () => planCheck(trigger, o));
+    if (!planned) return { kind: 'stopped' };
+    const { denied } = planned.plan;
+    if (denied) return { kind: 'failed', why: withoutStop(denied.message) };
+    return await execute(trigger, planned, o, signal);
   } catch (error) {
     if (error instanceof Problem) return { kind: 'failed', why: withoutStop(reasonOf(error)) };
     throw error;
@@ -59,6 +60,16 @@ function withoutStop(sentence: string): string {
 }
 
 type Planned = { readonly plan: GroundedPlan; readonly revision: string };
+
+/** Returns undefined if the job no longer has the trigger. @throws JobChanged */
+async function planCheck({ id, jobId }: CheckTriggerOfJob, o: TriggerParts): Promise<Planned | undefined> {
+  const entry = o.catalog.find(jobId);
+  if (!entry.definition.triggers.some((trigger) => trigger.id === id)) return undefined;
+  const plan = await planWithoutArguments(entry, o);
+  const snapshot = await o.snapshots.take(entry);
+  assertCurrent(entry, snapshot);
+  return { plan, revision: snapshot.revision };
+}
 
 async function execute(
   trigger: CheckTriggerOfJob,
