@@ -113,7 +113,7 @@ testWith(headlessChromium)(
     }
     await page.goto(`${server.url}/admin`);
     await page.getByText('Your token does not let you see any of these pages.').waitFor();
-    await page.getByText(/^Your token lacks the scopes of these pages: Sources \(sources:read\), /).waitFor();
+    await page.getByText(/^Your token lacks the scopes for these pages: Sources \(sources:read\), /).waitFor();
   },
 );
 

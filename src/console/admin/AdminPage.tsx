@@ -66,7 +66,7 @@ export function AdminPage(): ReactNode {
         </ul>
         {hidden.length > 0 && (
           <p className={styles.hidden}>
-            Your token lacks the scopes of these pages:{' '}
+            Your token lacks the scopes for these pages:{' '}
             {hidden.map(({ name, scope }) => `${name} (${scope})`).join(', ')}.
           </p>
         )}

@@ -79,7 +79,7 @@ function columnsOf(ask: (token: Token) => void): readonly Column<Token>[] {
     { id: 'name', head: 'Name', width: '20%', cell: ({ name }) => <span title={name}>{name}</span> },
     {
       id: 'scopes',
-      head: 'May',
+      head: 'Scopes',
       cell: (token) => <span title={mayOf(token).join('\n')}>{mayOf(token).join(', ')}</span>,
     },
     {

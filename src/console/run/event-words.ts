@@ -49,6 +49,8 @@ export function eventWords(event: RunEvent): EventWords {
     case 'run.waiting':
       return { what: 'The run waits', why };
     case 'run.cancelling':
+      // The server also reports each signal that it sends in such an event.
+      if (text('signal') !== null) return { what: `The server ${why}`, why: '' };
       return { what: 'The run was asked to stop', why };
     case 'run.finished':
       return { what: `The run ${ended}${tookMs === null ? '' : ` after ${spanWords(tookMs)}`}`, why };
