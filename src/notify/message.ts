@@ -3,7 +3,7 @@
 import type { NotifyEvent } from '../domain/notification.ts';
 import { stepAndMessage } from '../domain/outcome/step-and-message.ts';
 import { invariant } from '../domain/problem.ts';
-import type { Run } from '../domain/run.ts';
+import type { Run, RunStatus } from '../domain/run.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import { zonedTime } from '../lib/cron/zoned-time.ts';
@@ -122,7 +122,7 @@ export function createMessages(o: {
       event,
       tone: tones[event],
       headline: `${late ? named(late.title, late.jobId) : await nameOf(run, store)} ${headlines[event]}`,
-      reason: oneLine(late?.detail ?? (await reasonOf(notification, run, store)), mostReasonChars),
+      reason: oneLine(late ? lateReasonOf(late, run) : await reasonOf(notification, run, store), mostReasonChars),
       lines: [],
       url: base === null ? null : `${base}/${hasRun ? `runs/${run.run_id}` : `jobs/${job}`}`,
       command: `On ${where}: ${hasRun ? `flwd logs ${run.run_id}` : `flwd runs --job ${shellWord(run.job_id)}`}`,
@@ -236,6 +236,19 @@ async function nameOf({ run_id: id, job_id: jobId }: Run, { runs }: Pick<Store, 
 function named(given: string | null, jobId: string): string {
   const title = oneLine(given ?? '', mostTitleChars);
   return title === '' || title === jobId ? jobId : `${title} (${jobId})`;
+}
+
+const sinceWords: Readonly<Record<RunStatus, string>> = {
+  pending: '',
+  running: '',
+  success: ' It has succeeded since.',
+  failed: ' It has failed since.',
+  cancelled: ' It has been cancelled since.',
+};
+
+/** If the channel could not be reached for a while, the run may have ended before the message is sent. */
+function lateReasonOf({ detail }: LateNotice, { status }: Run): string {
+  return `${detail}${sinceWords[status]}`;
 }
 
 async function reasonOf(

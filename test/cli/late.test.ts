@@ -44,7 +44,7 @@ test('late runs and missed times are listed until they are over, and doctor coun
   const since = expect.stringMatching(/^20\S+Z$/);
   expect(rows.toSorted(([a = ''], [b = '']) => a.localeCompare(b))).toEqual([
     ['removed', since, 'no', expect.stringMatching(/^The schedule could not start a run for 20/)],
-    ['slow', since, 'no', expect.stringMatching(/more than 1s, which is the most it should take\.$/)],
+    ['slow', since, 'no', expect.stringMatching(/after 1s of work, which is the most it should take\.$/)],
   ]);
   const ofSlow: unknown = JSON.parse((await flwd(dir, 'late', '--job', 'slow', '--json')).stdout);
   expect(ofSlow).toMatchObject({ late: [{ job_id: 'slow', kind: 'duration', run_id: runId, over_at: null }] });

@@ -27,7 +27,7 @@ test('GET /late lists what is late, newest first, filtered by job and state, up 
       job_id: 'one',
       tenant: 'default',
       kind: 'duration',
-      detail: expect.stringMatching(/more than 1s, which is the most it should take\.$/),
+      detail: expect.stringMatching(/after 1s of work, which is the most it should take\.$/),
       at: expect.stringMatching(/^20.*Z$/),
       run_id: first,
       schedule_id: null,

@@ -143,7 +143,7 @@ testWith(headlessChromium)('the overview shows late runs and missed times until 
       kind: 'duration',
       key: runId,
       runId,
-      detail: 'It has been working for more than 1s, which is the most it should take.',
+      detail: 'It was still running after 1s of work, which is the most it should take.',
     });
     const detail = 'No run has succeeded by 06:00 (UTC).';
     await late.add(tx, { ...common, jobId: 'report', kind: 'by', key: '2026-06-01', runId: null, detail });

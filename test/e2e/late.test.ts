@@ -28,7 +28,7 @@ test('a late run is reported once, even if the server is killed before the recei
       run_id: runId,
       event: 'late',
       status: 'running',
-      detail: expect.stringMatching(/more than 1s, which is the most it should take\.$/),
+      detail: expect.stringMatching(/after 1s of work, which is the most it should take\.$/),
     },
   });
   const { late } = await server.json<{ late: unknown[] }>('/late');

@@ -56,7 +56,7 @@ test('a run that works longer than its job expects is reported late once, also a
   await first.engine.late.tick();
   expect(await kinds(first)).toEqual([[runId, 'duration', false]]);
   expect((await first.store.late.list({ limit: 10 }))[0]?.detail).toBe(
-    'It has been working for more than 30m, which is the most it should take.',
+    'It was still running after 30m of work, which is the most it should take.',
   );
   await first.close();
 
@@ -311,6 +311,9 @@ test('with duration: auto, a run is late after twice the 95th percentile of ten 
   clock.forward(hourMs);
   await engine.late.tick();
   expect(await store.late.list({ limit: 10 })).toMatchObject([
-    { runId, detail: expect.stringMatching(/^It has been working for 1h.*, more than twice as long as nearly all/) },
+    {
+      runId,
+      detail: expect.stringMatching(/^It was still running after 1h.* of work, more than twice as long as nearly all/),
+    },
   ]);
 });

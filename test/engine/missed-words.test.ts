@@ -1,7 +1,7 @@
 // What flwd says about times for which a schedule started no run.
 
 import { expect, test } from 'vitest';
-import { type Gap, missedWords } from '../../src/engine/schedule/missed-words.ts';
+import { type Gap, missedWords, refusedWords } from '../../src/engine/schedule/missed-words.ts';
 
 const at = (time: string) => Date.parse(`2026-06-01T${time}Z`);
 const gap = (from: string, to: string, over: Partial<Gap> = {}): Gap => {
@@ -37,4 +37,14 @@ test('if too many times were missed to count, the message says so', () => {
   const words = said([gap('01:00:00', '09:00:00')], { lastAtMs: at('08:00:00'), count: 100, hasMore: true });
   expect(words).toContain('more than 100 of its times, from 2026-06-01 02:00 UTC to 2026-06-01 08:00 UTC');
   expect(words).toContain('To start them now: flwd backfill');
+});
+
+test('a refused start names the reason and the command, unless the schedule has no times to start later', () => {
+  expect(refusedWords({ ...terms, cron: '0 2 * * *' }, at('02:00:00'), 'The job is disabled.')).toBe(
+    'The schedule could not start a run for 2026-06-01 02:00 UTC: The job is disabled. ' +
+      "To start it later: flwd backfill 'a b' --schedule schedule_1 --from 2026-06-01T02:00:00+00:00",
+  );
+  expect(refusedWords({ ...terms, cron: '@reboot' }, at('02:00:00'), 'The job is disabled.')).toBe(
+    'The schedule could not start a run for 2026-06-01 02:00 UTC: The job is disabled.',
+  );
 });

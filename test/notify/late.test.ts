@@ -86,3 +86,14 @@ test('repeat and digest also apply to what is late', async () => {
   await when(() => expect(receiver.received).toHaveLength(3));
   expect(bodiesOf(receiver)[2]).toMatchObject({ type: 'channel.digest', data: { message: { headline: '2 late' } } });
 });
+
+test('a message about a late run that has ended before the message is sent says how it ended', async () => {
+  const receiver = await startReceiver();
+  const rules = [{ jobs: ['**'], terms: { on: ['late'] }, to: ['team'] }] as const;
+  const { add, end } = await opened(dataFolder(), rules, receiver);
+  const runId = await end([], 'fail');
+  const detail = 'It was still running after 2s of work, which is the most it should take.';
+  await add(late(runId, { jobId: 'backup/daily', kind: 'duration', runId, detail }));
+  await when(() => expect(receiver.received).toHaveLength(1));
+  expect(bodiesOf(receiver)[0]).toMatchObject({ data: { message: { reason: `${detail} It has failed since.` } } });
+});

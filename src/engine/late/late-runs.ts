@@ -49,8 +49,8 @@ export function createRunWatch(
     const workedMs = nowMs - startedAtMs - found.approval_ms;
     const detail =
       durations.get(jobId) === 'auto'
-        ? `It has been working for ${formatDuration(wholeSeconds(workedMs))}, more than twice as long as nearly all of the job’s last successes.`
-        : `It has been working for more than ${formatDuration(allowedMs)}, which is the most it should take.`;
+        ? `It was still running after ${formatDuration(wholeSeconds(workedMs))} of work, more than twice as long as nearly all of the job’s last successes.`
+        : `It was still running after ${formatDuration(allowedMs)} of work, which is the most it should take.`;
     await o.add({ tenant, jobId, kind: 'duration', key: runId, atMs: nowMs, runId, scheduleId: null, detail });
     due.delete(runId);
   }

@@ -2,6 +2,7 @@
 
 import type { Schedule } from '../../domain/schedule.ts';
 import { toLocalTimestamp } from '../../lib/cron/cron.ts';
+import { startWords } from '../../lib/cron/start-words.ts';
 import { zonedTime } from '../../lib/cron/zoned-time.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 
@@ -38,7 +39,9 @@ export function missedWords(schedule: Schedule, missed: Missed, gaps: readonly (
 export function refusedWords(schedule: Schedule, nominalAtMs: number, detail: string): string {
   const time = zonedTime(nominalAtMs, schedule.timezone);
   const why = detail.replace(/[.\s]+$/, '');
-  return `The schedule could not start a run for ${time}: ${why}. To start it later: ${backfillOf(schedule, nominalAtMs)}`;
+  // Schedules such as `@reboot` have no times to start later.
+  const later = startWords.has(schedule.cron ?? '') ? '' : ` To start it later: ${backfillOf(schedule, nominalAtMs)}`;
+  return `The schedule could not start a run for ${time}: ${why}.${later}`;
 }
 
 function timesWords({ firstAtMs, lastAtMs, count, hasMore }: Missed, timezone: string): string {
