@@ -174,8 +174,16 @@ testWith(headlessChromium)(
     await form.getByLabel('When').fill('0 4 * * 1');
     await form.getByLabel(/^target/).fill('/srv/b');
     await form.getByText('Every Monday at 04:00').waitFor();
+    await form.getByLabel('Only on these days').fill('no-such');
+    await form.getByText(/^calendar names a calendar that the server does not know/).waitFor();
+    await form.getByLabel('Only on these days').fill('');
+    await form.getByLabel('Except on these days').fill('2026-12-28, 2027-01-04');
+    await form.getByText(/^Every Monday at 04:00.*except/).waitFor();
     await form.getByRole('button', { name: 'Create the schedule' }).press('Enter');
     await card.getByRole('link', { name: 'Every Monday at 04:00' }).waitFor();
+    expect(await read('/schedules?job_id=ops/plain')).toMatchObject({
+      schedules: [{ calendar: null, except: ['2026-12-28', '2027-01-04'] }],
+    });
     expect(page.url()).toBe(`${server.url}/jobs/ops/plain?tab=schedules`);
   },
 );

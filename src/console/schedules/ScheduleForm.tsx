@@ -294,8 +294,28 @@ function TermFields(o: {
           <Input {...attributes} value={terms.name} onChange={(event) => change({ name: event.target.value })} />
         )}
       </Field>
+      <DaysField member="calendar" label="Only on these days" {...o} />
+      <DaysField member="except" label="Except on these days" {...o} />
       {o.children}
     </div>
+  );
+}
+
+function DaysField(o: {
+  readonly member: 'calendar' | 'except';
+  readonly label: string;
+  readonly terms: Terms;
+  readonly change: (changes: Partial<Terms>) => void;
+  readonly preview: Preview | null;
+}): ReactNode {
+  const { member, label, terms, change, preview } = o;
+  const hint = 'Dates such as 2026-12-24, or names of calendars';
+  return (
+    <Field label={label} hint={hint} error={errorAt(preview, member)}>
+      {(attributes) => (
+        <Input {...attributes} value={terms[member]} onChange={(event) => change({ [member]: event.target.value })} />
+      )}
+    </Field>
   );
 }
 

@@ -22,6 +22,9 @@ export type Terms = {
   readonly catchUp: Schedule['catch_up'];
   readonly jitter: string;
   readonly name: string;
+  /** Dates and names of calendars, separated by commas. */
+  readonly calendar: string;
+  readonly except: string;
   readonly heartbeat: HeartbeatTerms;
 };
 
@@ -33,6 +36,8 @@ export function termsOf(schedule: Schedule | null, jobId: string): Terms {
     catchUp: schedule?.catch_up ?? 'none',
     jitter: schedule?.jitter ?? '0s',
     name: schedule?.name ?? '',
+    calendar: schedule?.calendar?.join(', ') ?? '',
+    except: schedule?.except.join(', ') ?? '',
     heartbeat: heartbeatTermsOf(schedule?.heartbeat ?? null),
   };
 }
@@ -44,7 +49,7 @@ function heartbeatTermsOf(heartbeat: Schedule['heartbeat']): HeartbeatTerms {
 
 /** Makes the request body. Members that the form does not show keep their values. */
 export function toBody(
-  { jobId, cron, timezone, catchUp, jitter, name, heartbeat }: Terms,
+  { jobId, cron, timezone, catchUp, jitter, name, calendar, except, heartbeat }: Terms,
   args: BodyOf<'createSchedule'>['args'],
   before: Schedule | null,
 ): BodyOf<'createSchedule'> {
@@ -58,9 +63,13 @@ export function toBody(
     ...(args && { args }),
     ...toHeartbeat(heartbeat, before),
     ...(before && { labels: before.labels, enabled: before.enabled }),
-    ...(before?.calendar && { calendar: [...before.calendar] }),
-    ...(before && before.except.length > 0 && { except: [...before.except] }),
+    ...(daysIn(calendar).length > 0 && { calendar: daysIn(calendar) }),
+    ...(daysIn(except).length > 0 && { except: daysIn(except) }),
   };
+}
+
+function daysIn(text: string): string[] {
+  return [...new Set(text.split(/[\s,]+/).filter((word) => word !== ''))];
 }
 
 /**
@@ -128,6 +137,8 @@ export function usePreview(body: BodyOf<'createSchedule'>): Preview | null {
 /** The first error of a member of the request, outside its arguments. */
 export function errorAt(preview: Preview | null, member: string): string | null {
   if (preview?.kind !== 'errors') return null;
-  const found = preview.errors.find(({ pointer }) => pointer === `/${member}`);
+  const found = preview.errors.find(
+    ({ pointer }) => pointer === `/${member}` || String(pointer).startsWith(`/${member}/`),
+  );
   return typeof found?.message === 'string' ? `${member} ${found.message}` : null;
 }
