@@ -61,6 +61,12 @@ const server = await startServing({
     bare: bash('true'),
     hosts: bash('true', hosts),
     several: bash('true', several),
+    copy: bash('true', {
+      argspec: { type: 'object', properties: { from: { type: 'string', format: 'path', default: '/home/nina/www' } } },
+      notify: [{ channel: 'team' }],
+    }),
+    dump: bash('true', { env: { KEY: { secret: 'bucket' } } }),
+    nightly: { 'config.yaml': 'steps: [{id: save, job: dump}]\n' },
   },
 });
 afterAll(() => server.close());
@@ -447,6 +453,19 @@ testWith(headlessChromium)(
     await page.getByRole('button', { name: 'flwd' }).click();
     await expect.poll(copied).toBe(`flwd --remote ${guarded.url} run note --key.file FILE`);
     expect((await guarded.fetch('/jobs', { headers })).status).toBe(200);
+  },
+);
+
+testWith(headlessChromium)(
+  'the plan shows what the run would lack: a path, a channel, the secret of a step',
+  async () => {
+    const page = await browser.open(`${server.url}/jobs/copy`);
+    const plan = page.getByRole('region', { name: 'What would happen' });
+    await expect.poll(() => plan.textContent()).toMatch(/Not shown to the job\/home\/nina\/www\s*No such channelteam/);
+    await page.goto(`${server.url}/jobs/nightly`);
+    await expect
+      .poll(() => plan.textContent())
+      .toContain("Would failthe step save: There is no stored secret 'bucket': store it with flwd secrets set bucket.");
   },
 );
 

@@ -2,6 +2,7 @@
 // one arrives.
 
 import {
+  BellOff,
   Braces,
   Database,
   FilePen,
@@ -21,6 +22,7 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import { argumentFields, showValue } from '../../domain/argument-fields.ts';
 import { sizeWords } from '../../lib/units.ts';
 import { Card } from '../design/text/Card.tsx';
+import { WithCode } from '../widgets/Notes.tsx';
 import { countOf, harmless, settingWords } from '../words.ts';
 import type { PlanAnswer } from './outlooks.ts';
 import styles from './PlanCard.module.css';
@@ -101,6 +103,9 @@ function factsOf(plan: PlanAnswer, job: Job): readonly Fact[] {
     [FileSearch, 'Reads', pathsOf('read')],
     [FileX, `Uid ${isolation.uid} cannot write`, pathsOf('write', plan.unusable_grants)],
     [FileX, `Uid ${isolation.uid} cannot read`, pathsOf('read', plan.unusable_grants)],
+    [FileX, 'Not shown to the job', codes(plan.hidden_paths.map(({ path }) => path))],
+    [KeyRound, 'Would fail', missingSecretWords(plan)],
+    [BellOff, 'No such channel', codes(plan.missing_channels)],
     [ShieldCheck, 'Profile', `${profile}${user}: ${filesystemWords[isolation.filesystem]}`],
     [Globe, 'Network', plan.network_reach ?? 'none'],
     [Database, 'Values', codes(values)],
@@ -110,6 +115,17 @@ function factsOf(plan: PlanAnswer, job: Job): readonly Fact[] {
     [Braces, 'Arguments', codes(Object.entries(plan.args).map(([name, value]) => `${name} = ${showValue(value)}`))],
     [GitCommitHorizontal, 'Revision', codes([plan.revision.slice(0, 12)])],
   ];
+}
+
+/** Names the steps whose jobs lack a stored secret; null without such steps. */
+function missingSecretWords({ job_id: jobId, missing_step_secrets: missing }: PlanAnswer): ReactNode {
+  if (missing.length === 0) return null;
+  return missing.map(({ step_id: id, job_id: ofJob, detail }) => (
+    <div key={`${ofJob} ${id}`}>
+      {ofJob === jobId ? 'the step' : `a step of ${harmless(ofJob)},`} <code>{harmless(id)}</code>:{' '}
+      <WithCode text={harmless(detail)} />
+    </div>
+  ));
 }
 
 /** The facts that do not depend on the arguments. */
