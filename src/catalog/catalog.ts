@@ -164,7 +164,7 @@ export function createCatalog(o: Request): Catalog {
     missing = sources.filter(({ watched }) => watched.isMissing()).map(({ source }) => source.name);
     byId = new Map(entries.map((entry) => [entry.definition.id, entry]));
     generation += 1;
-    warnOf(invalid);
+    warnOf({ entries, invalid });
     for (const listener of listeners) listener();
   }
 
@@ -277,15 +277,24 @@ function jobNotFound(idOrAlias: string): Problem {
   return new Problem('job-not-found', `The job '${idOrAlias}' does not exist`);
 }
 
-/** Logs a warning for each invalid job once, and again when its errors change. */
-function createWarnings(log: LogLines): (invalid: readonly InvalidJob[]) => void {
+/**
+ * Logs a warning for each invalid job once, and again when its errors change. Remembers which jobs had schedules when
+ * they were last valid.
+ */
+function createWarnings(log: LogLines) {
   const warned = new Set<string>();
-  return (invalid) => {
+  const scheduled = new Set<string>();
+  return ({ entries, invalid }: ReturnType<typeof sortOut>): void => {
+    for (const { definition } of entries) {
+      if (definition.schedules.length > 0) scheduled.add(definition.id);
+      else scheduled.delete(definition.id);
+    }
     const news = invalid.filter((job) => !warned.has(JSON.stringify(job)));
     warned.clear();
     for (const job of invalid) warned.add(JSON.stringify(job));
     for (const { id, source, errors } of news.slice(0, warningLimit)) {
-      log.warn({ source }, `the job ${id} is invalid: ${errors[0] ? showError(errors[0]) : ''}`);
+      const then = scheduled.has(id) ? ', so its schedules start nothing until it is corrected' : '';
+      log.warn({ source }, `the job ${id} is invalid${then}: ${errors[0] ? showError(errors[0]) : ''}`);
     }
     if (news.length > warningLimit) log.warn(`${news.length - warningLimit} more jobs are invalid`);
   };

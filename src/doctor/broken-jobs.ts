@@ -12,8 +12,9 @@ export function checkJobs({
   readonly broken: readonly string[];
 }): HostCheck[] {
   if (broken.length === 0) return [];
-  const are = broken.length === 1 ? 'is' : 'are';
-  const all = valid + broken.length;
-  const detail = `${broken.length} of ${all} ${all === 1 ? 'job' : 'jobs'} ${are} broken: ${listSome([...new Set(broken)])}`;
+  const all = `${valid + broken.length} ${valid + broken.length === 1 ? 'job' : 'jobs'}`;
+  const [are, them] = broken.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  const affected = `neither a schedule nor a person can start ${them}`;
+  const detail = `${broken.length} of ${all} ${are} broken, so ${affected}: ${listSome([...new Set(broken)])}`;
   return [warn('jobs', detail, 'run flwd jobs, which shows their errors')];
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
@@ -354,4 +354,27 @@ test('a job is broken while it, or a folder that it is in, is invalid', async ()
   const catalog = await asNobody(() => openCatalog([sourceAt(root, { watch: false })]));
   const broken = ['group/a', 'fine', 'typo', 'removed', 'group2'].filter(catalog.isBroken);
   expect(broken).toEqual(['group/a', 'typo']);
+});
+
+test('the log says that the schedules of a job start nothing when the job becomes invalid', async () => {
+  const root = makeSource({
+    'nightly/config.yaml': 'command: [echo]\nschedules: [{cron: "30 2 * * *"}]\n',
+    'manual/config.yaml': 'command: [echo]\n',
+  });
+  const said: { level: number; msg: string }[] = [];
+  const log = pino({}, { write: (line) => void said.push(JSON.parse(line)) });
+  const catalog = createCatalog({ sources: [sourceAt(root, { watch: false })], aliases: [], exclude: [], log });
+  await catalog.start();
+  const warnings = () => said.flatMap(({ level, msg }) => (level === 40 ? [msg] : []));
+  for (const id of ['nightly', 'manual']) writeFileSync(join(root, id, 'config.yaml'), 'command: 7\n');
+  await catalog.rescan('local');
+  const [manual, nightly] = warnings().toSorted();
+  expect(manual).toMatch(/^the job manual is invalid: manual\/config\.yaml:1:10: /);
+  expect(nightly).toMatch(
+    /^the job nightly is invalid, so its schedules start nothing until it is corrected: nightly\/config\.yaml:1:10: /,
+  );
+  writeFileSync(join(root, 'nightly', 'config.yaml'), 'cmd: 7\n');
+  await catalog.rescan('local');
+  expect(warnings().slice(2)).toEqual([expect.stringContaining('so its schedules start nothing')]);
+  await catalog.close();
 });

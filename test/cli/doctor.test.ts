@@ -330,7 +330,8 @@ testWith('bwrap')('broken jobs are named, with and without a server, and are onl
   };
   expect(await doctor()).not.toMatch(/^\w+ jobs /m);
   put('backup/daily');
-  const one = 'warn jobs 1 of 2 jobs is broken: backup/daily\n → run flwd jobs, which shows their errors\n';
+  const one =
+    'warn jobs 1 of 2 jobs is broken, so neither a schedule nor a person can start it: backup/daily\n → run flwd jobs, which shows their errors\n';
   expect(await doctor()).toContain(one);
 
   const server = await serve();
@@ -338,7 +339,9 @@ testWith('bwrap')('broken jobs are named, with and without a server, and are onl
   for (const job of ['f', 'e', 'd', 'c', 'b', 'a']) put(job);
   await expect
     .poll(doctor)
-    .toContain('warn jobs 7 of 8 jobs are broken: a, b, backup/daily, c, d, and 2 more\n → run flwd jobs');
+    .toContain(
+      'warn jobs 7 of 8 jobs are broken, so neither a schedule nor a person can start them: a, b, backup/daily, c, d, and 2 more\n → run flwd jobs',
+    );
   await server.stop();
 });
 

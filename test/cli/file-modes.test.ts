@@ -72,7 +72,7 @@ test('commands name a folder of jobs that may be listed but not entered', async 
     stderr: `jobs/group/a ${unreadable}`,
   });
   expect((await flwd(dir, 'doctor')).stdout).toMatch(
-    /^warn {2}jobs {2,}1 of 2 jobs is broken: group\n +→ run flwd jobs, which shows their errors$/m,
+    /^warn {2}jobs {2,}1 of 2 jobs is broken, so neither a schedule nor a person can start it: group\n +→ run flwd jobs, which shows their errors$/m,
   );
   chmodSync(group, 0o755);
   expect(await flwd(dir, 'jobs')).toMatchObject({ code: 0, stderr: '' });
