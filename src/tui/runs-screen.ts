@@ -5,6 +5,7 @@ import { createElement as h, type ReactElement, useState } from 'react';
 import { percentWords } from '../client/percent.ts';
 import { workWords } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
+import { stepAndMessage } from '../domain/outcome/step-and-message.ts';
 import { type ListedStatus, listedStatuses } from '../domain/run.ts';
 import { cells, line, type Span, typed } from './line.ts';
 import { useRunEvents } from './run/run-events.ts';
@@ -115,10 +116,8 @@ function countOf(shown: number, total: number): string {
 
 function belowOf(run: RunRow | undefined): Span {
   if (!run) return { text: '' };
-  return {
-    text: [run.run_id, run.waiting ?? run.reason, `by ${run.created_by}`].filter(Boolean).join(' · '),
-    colour: 'gray',
-  };
+  const why = run.waiting ?? (run.error === null ? run.reason : stepAndMessage(run.error));
+  return { text: [run.run_id, `by ${run.created_by}`, why].filter(Boolean).join(' · '), colour: 'gray' };
 }
 
 function runLine(run: RunRow, isChosen: boolean, columns: number): ReactElement {

@@ -291,6 +291,8 @@ describe('a run', () => {
     const screen = await terminal.sees(/hint: the sandbox gives the job no network/);
     expect(screen).toMatch(/exited with code 6: curl: \(6\) Could not resolve host: example\.org \(run\.sh:2\)/);
     expect(screen).toContain('permissions: {network: all}');
+    await terminal.press('q');
+    await terminal.sees(/^run_\w+ · by local · exited with code 6: curl: /m);
   });
 
   testWith('tmux')(
