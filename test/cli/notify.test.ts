@@ -81,15 +81,18 @@ testWith('bwrap')(
     const receiver = await startReceiver();
     receiver.answer = answerWith(503);
     const instance = await createInstance({
-      failing: bash('exit 3', { notify: { webhook: `${receiver.url}/T0KEN` } }),
+      failing: bash('exit 3', { notify: [{ webhook: `${receiver.url}/T0KEN` }, { channel: 'lost' }] }),
     });
     const server = await instance.serve();
     onTestFinished(() => server.stop());
     const { run_id: id } = await server.run('failing');
     const { dir } = instance;
     const shown = async () => (await flwd(dir, 'runs', id)).stdout;
-    const words = `notify +the message was not delivered to ${receiver.url}: the answer was 503; next try \\S+`;
+    const words = `notify +the message \`failed\` was not delivered to ${receiver.url}: the answer was 503; next try \\S+`;
     await expect.poll(shown).toMatch(new RegExp(`^${words}$`, 'm'));
+    const lost =
+      "notify +the message `failed` was not delivered to lost: flwd\\.yaml has no channel 'lost'.*; flwd gave up";
+    await expect.poll(shown).toMatch(new RegExp(`^${words}\n${lost}$`, 'm'));
     const listed = await flwd(dir, 'notify');
     const why = String.raw`1 message waits since \S+: the answer was 503; next try \S+`;
     expect(listed.stdout).toMatch(new RegExp(`^failing +notify\\.webhook +${receiver.url} +- +${why}$`, 'm'));
@@ -100,7 +103,7 @@ testWith('bwrap')(
     );
     expect(`${await shown()}${listed.stdout}${doctor.stdout}`).not.toContain('T0KEN');
     receiver.answer = answerWith(200);
-    await expect.poll(shown, { interval: 500 }).not.toContain('notify');
+    await expect.poll(shown, { interval: 500 }).not.toContain(receiver.url);
     expect(await flwd(dir, 'notify')).toMatchObject({
       stdout: '',
       stderr: 'flwd.yaml has no channels (notify.channels)\n',

@@ -152,9 +152,12 @@ async function undeliveredOf({ client }: Session, { run_id: runId }: Run): Promi
   return notices.filter(({ status, last_error: error }) => status !== 'delivered' && error !== null);
 }
 
-function undeliveredWords({ channel, origin, last_error: error, next_attempt_at: next }: Notification, output: Output) {
+function undeliveredWords(
+  { event, channel, origin, last_error: error, next_attempt_at: next }: Notification,
+  output: Output,
+): string {
   const then = next === null ? 'flwd gave up' : `next try ${output.time(next)}`;
-  return `the message was not delivered to ${channel ?? origin}: ${error}; ${then}`;
+  return `the message \`${event}\` was not delivered to ${channel ?? origin}: ${error}; ${then}`;
 }
 
 /** Returns an empty text if the failure happened only once. */
@@ -195,7 +198,7 @@ async function describeRun(
     ['hint', hintOf(run) ?? ''],
     ['happened', failure ? happenedWords(failure, output) : ''],
     ['late', late === undefined ? '' : { text: late, style: 'bad' }],
-    ['notify', { text: undelivered.map((one) => undeliveredWords(one, output)).join('; '), style: 'bad' }],
+    ...undelivered.map((one) => ['notify', { text: undeliveredWords(one, output), style: 'bad' }] as const),
     ['waiting', run.waiting ?? ''],
     ['exit code', run.exit_code === null ? '' : String(run.exit_code)],
     ['arguments', JSON.stringify(run.args)],
