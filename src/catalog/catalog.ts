@@ -89,8 +89,17 @@ export function definitionOf(idOrAlias: string, catalog: Catalog): JobDefinition
 }
 
 export function entryOrNone(idOrAlias: string, catalog: Catalog): CatalogEntry | undefined {
+  return orNone(() => catalog.find(idOrAlias));
+}
+
+/** The folder of the job, which may be invalid; undefined when there is no such folder, or several. */
+export function folderOrNone(idOrAlias: string, catalog: Catalog): JobFolder | undefined {
+  return orNone(() => catalog.findFolder(idOrAlias));
+}
+
+function orNone<Found>(find: () => Found): Found | undefined {
   try {
-    return catalog.find(idOrAlias);
+    return find();
   } catch (error) {
     if (error instanceof Problem) return undefined;
     throw error;

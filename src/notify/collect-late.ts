@@ -2,7 +2,7 @@
 // marks each of them as reported, so each is reported once (ADR 0073).
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Catalog, entryOrNone } from '../catalog/catalog.ts';
+import { type Catalog, type CatalogEntry, entryOrNone, folderOrNone } from '../catalog/catalog.ts';
 import { type ChannelRule, type NotifyRule, rulesFor } from '../domain/notification.ts';
 import type { Late } from '../domain/outcome/late.ts';
 import { notifyRefusal } from '../domain/policy.ts';
@@ -26,7 +26,7 @@ export type LateNotices = {
 /** Resolves when the signal is aborted and nothing is being written. */
 export async function collectLate(
   o: LateNotices & {
-    readonly store: Pick<Store, 'db' | 'late' | 'notifications'>;
+    readonly store: Pick<Store, 'db' | 'late' | 'notifications' | 'runs'>;
     readonly clock: Clock;
     readonly log: Logger;
     readonly onAdded: () => void;
@@ -39,9 +39,9 @@ export async function collectLate(
 
   async function tell(late: Late): Promise<void> {
     const nowMs = clock.now();
-    const entry = entryOrNone(late.jobId, o.catalog);
-    const job = entry?.definition;
-    const own: readonly NotifyRule[] = entry && job && !notifyRefusal(job, entry.source) ? job.notify : [];
+    const found = entryOrNone(late.jobId, o.catalog) ?? (await lastValid(late, o));
+    const job = found?.definition;
+    const own: readonly NotifyRule[] = found && job && !notifyRefusal(job, found.source) ? job.notify : [];
     const rules = rulesFor(late.jobId, own, o.rules);
     const lastTold = await store.late.lastTold(late);
     const digests = new Map(await store.notifications.openDigests(nowMs));
@@ -69,4 +69,15 @@ export async function collectLate(
       await delay(againMs, undefined, { signal }).catch(() => undefined);
     }
   }
+}
+
+/** While a job is broken, its newest run has the last known rules. */
+async function lastValid(
+  late: Late,
+  { catalog, store }: { readonly catalog: Catalog; readonly store: Pick<Store, 'runs'> },
+): Promise<Pick<CatalogEntry, 'definition' | 'source'> | undefined> {
+  if (!catalog.isBroken(late.jobId)) return undefined;
+  const folder = folderOrNone(late.jobId, catalog);
+  const definition = folder && (await store.runs.lastJob(late));
+  return definition && { definition, source: folder.source };
 }

@@ -17,6 +17,7 @@ import { openSigner } from '../../src/notify/signing.ts';
 import type { NewLate } from '../../src/store/late.ts';
 import type { Store } from '../../src/store/open.ts';
 import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
+import { sourceAt } from '../catalog/source-fixture.ts';
 import { aRun } from '../store/a-run.ts';
 import { moveRun } from '../store/moves.ts';
 import { openWithHub } from '../store/open-with-hub.ts';
@@ -67,6 +68,8 @@ type NotifierOptions = {
   readonly instance?: string;
   /** The rules of flwd.yaml, for what is late. */
   readonly rules?: readonly ChannelRule[];
+  /** A folder of jobs. */
+  readonly jobs?: string;
   /** By default, requests may reach every address. */
   readonly reachOf?: ReachOf;
   /** The time at which it starts. */
@@ -87,10 +90,12 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
     publicUrl = null,
     instance = 'flwd',
     rules = [],
+    jobs,
     nowMs: _,
     ...more
   } = o;
-  const catalog = createCatalog({ sources: [], aliases: [], exclude: [], log });
+  const sources = jobs === undefined ? [] : [sourceAt(jobs, { watch: false })];
+  const catalog = createCatalog({ sources, aliases: [], exclude: [], log });
   await catalog.start();
   const channels = createChannels({
     channels: listed,

@@ -1,5 +1,7 @@
 // Notifications about what is late or missed. They follow the rules in force at the time at which it is noticed.
 
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import type { ChannelRule } from '../../src/domain/notification.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
@@ -96,4 +98,22 @@ test('a message about a late run that has ended before the message is sent says 
   await add(late(runId, { jobId: 'backup/daily', kind: 'duration', runId, detail }));
   await when(() => expect(receiver.received).toHaveLength(1));
   expect(bodiesOf(receiver)[0]).toMatchObject({ data: { message: { reason: `${detail} It has failed since.` } } });
+});
+
+test('while a job is broken, its newest run has the rules that report it as late', async () => {
+  const receiver = await startReceiver();
+  const dir = dataFolder();
+  const jobs = join(dir, 'jobs');
+  mkdirSync(join(jobs, 'broken'), { recursive: true });
+  writeFileSync(join(jobs, 'broken/config.yaml'), 'command: 7\n');
+  const { add, end } = await openNotifier(dir, { jobs });
+  const own = [{ on: ['late'], webhook: receiver.url }] as const;
+  const run = { jobId: 'broken' };
+  await end([], 'fail', { run });
+  await end(own, 'fail', { run: { ...run, createdAtMs: startMs + 1 } });
+  await end(own, 'fail', { run: { jobId: 'removed' } });
+  await add(late('1', { jobId: 'removed' }));
+  await add(late('2', { jobId: 'broken' }));
+  await when(() => expect(receiver.received).toHaveLength(1));
+  expect(bodiesOf(receiver)).toMatchObject([{ type: 'job.late', data: { job_id: 'broken' } }]);
 });

@@ -2,6 +2,7 @@
 // add runs (run-add.ts), change them (run-moves.ts) and list them (run-list.ts).
 
 import type { Kysely } from 'kysely';
+import type { JobDefinition } from '../../domain/job.ts';
 import type { JobTimes } from '../../domain/job-times.ts';
 import { type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
@@ -78,6 +79,18 @@ const selectPlan = prepareQuery((db, { id }: { id: string }) =>
 async function planOf(db: Kysely<Schema>, id: string): Promise<RunPlan | undefined> {
   const [stored] = await selectPlan(db, { id });
   return stored && readPlan(stored.plan);
+}
+
+async function lastJobOf(db: Kysely<Schema>, { tenant, jobId }: JobOfTenant): Promise<JobDefinition | undefined> {
+  const newest = await db
+    .selectFrom('runs')
+    .select('id')
+    .where('tenant', '=', tenant)
+    .where('job_id', '=', jobId)
+    .orderBy('created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return newest && (await planOf(db, newest.id))?.job;
 }
 
 const countByStatus = prepareQuery((db, { status }: { status: RunStatus }) =>
@@ -174,6 +187,8 @@ export function createRunStore(database: Database) {
     haveSource: async (source: string): Promise<boolean> => (await sumRunCounts(read, { source })) > 0,
     /** Returns the title that the job had when the run was created. */
     titleOf: async (id: string): Promise<string | null> => (await planOf(read, id))?.job.title ?? null,
+    /** Returns the job as its newest run has it; undefined if it has no run in the tenant. */
+    lastJob: (of: JobOfTenant) => lastJobOf(read, of),
     /** Whether the job's source was untrusted when the run was created. */
     wasUntrusted: async (id: string): Promise<boolean> => (await planOf(read, id))?.untrustedSource !== undefined,
 
