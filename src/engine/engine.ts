@@ -230,7 +230,7 @@ function createStarters(
 ) {
   const schedules: Schedules = createSchedules({ ...o, onMissed: () => late.seen() });
   const triggers = createTriggers(o);
-  const late = createLateWatch({ ...o, arePaused: schedules.arePaused });
+  const late = createLateWatch({ ...o, arePaused: schedules.arePaused, scheduleOf: schedules.find });
   return {
     own: { schedules, triggers, late },
     start(): void {

@@ -285,6 +285,33 @@ test('a schedule that missed a time while its config.yaml was broken says so', a
   ]);
 });
 
+test('a missed time is over when its job and schedule are removed, not while the job is broken, and the log names the job', async () => {
+  const root = dataFolder();
+  const jobs = {
+    hourly: scheduled({ cron: '0 * * * *' }),
+    other: scheduled({ cron: '0 0 1 1 *' }),
+  };
+  const before = await openLate(root, start, { jobs });
+  await before.close();
+  const { to, rescan, log } = await openLate(root, '2026-06-01T03:30:00Z');
+  const file = join(root, 'jobs/hourly/config.yaml');
+  writeFileSync(file, 'command: [');
+  await rescan();
+  expect(await to('2026-06-01T03:31:00Z')).toEqual([expect.stringMatching(/^missed: /)]);
+  writeFileSync(join(root, 'jobs/other/config.yaml'), 'command: [echo, hi]\n');
+  const gone = 'jobs with schedules are gone from their source, so nothing starts them';
+  await rescan();
+  expect(log.filter(({ msg }) => msg === gone)).toEqual([]);
+
+  writeFileSync(file, 'command: [echo, hi]\nschedules: [{cron: "0 * * * *"}]\n');
+  await rescan();
+  await to('2026-06-01T03:32:00Z');
+  renameSync(join(root, 'jobs/hourly'), join(root, 'away'));
+  await rescan();
+  expect(await to('2026-06-01T03:33:00Z')).toEqual([expect.stringMatching(/^missed, over: /)]);
+  expect(log.filter(({ msg }) => msg === gone)).toMatchObject([{ level: 40, jobs: 'hourly' }]);
+});
+
 test('with duration: auto, a run is late after twice the 95th percentile of ten successes or more', async () => {
   const root = dataFolder();
   const clock = movableClock();

@@ -2,6 +2,7 @@
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Expectation } from '../../domain/outcome/late.ts';
+import type { Schedule } from '../../domain/schedule.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
@@ -18,6 +19,8 @@ export type LateParts = {
   readonly timezone: string;
   /** Whether the schedules of a tenant are paused; undefined while that is not known. */
   readonly arePaused: (tenant: string) => boolean | undefined;
+  /** The schedule as it is now; undefined if flwd does not know it. */
+  readonly scheduleOf: (id: string) => Schedule | undefined;
 };
 
 export type Expecting = { readonly jobId: string; readonly expect: Expectation; readonly isEnabled: boolean };

@@ -1,7 +1,8 @@
 // Notices what is late: a run that takes longer than its job expects, and a success that did not come in time. Each is
 // reported once, even if the server restarts (ADR 0073). The watch does nothing if no job file has an `expect`.
 
-import type { Catalog } from '../../catalog/catalog.ts';
+import { type Catalog, entryOrNone } from '../../catalog/catalog.ts';
+import type { Late } from '../../domain/outcome/late.ts';
 import { createSerial } from '../../lib/serial.ts';
 import type { NewLate } from '../../store/late.ts';
 import { isStorageError } from '../../store/storage-error.ts';
@@ -116,10 +117,12 @@ function returningIn(catalog: Catalog): MayReturn {
  * @returns whether any row is still open
  */
 async function endOpen(
-  { store, clock }: LateParts,
+  o: LateParts,
   { isExpected }: SuccessWatch,
   jobIds: ReadonlySet<string> | undefined,
 ): Promise<boolean> {
+  const { store, clock } = o;
+  const mayReturn = returningIn(o.catalog);
   const open = await store.late.list({ limit: mostOpen, isOpen: true });
   let over = 0;
   for (const late of open) {
@@ -127,11 +130,18 @@ async function endOpen(
     const isOfJob = late.kind === 'by' || late.kind === 'every';
     const isOver =
       late.runId === null
-        ? (isOfJob && !isExpected(late)) || ((await store.late.lastSuccessAtMs(late)) ?? 0) >= late.atMs
+        ? (isOfJob ? !isExpected(late) : isGone(late, mayReturn, o)) ||
+          ((await store.late.lastSuccessAtMs(late)) ?? 0) >= late.atMs
         : (await store.runs.summary(late.runId))?.status !== 'running';
     if (!isOver) continue;
     await store.db.transact((tx) => store.late.end(tx, late, clock.now()));
     over += 1;
   }
   return open.length > over;
+}
+
+/** Whether a missed time belongs to a job that was removed with its schedule. A schedule of the API is still there. */
+function isGone({ jobId, scheduleId }: Late, mayReturn: MayReturn, { catalog, scheduleOf }: LateParts): boolean {
+  const isStored = scheduleId !== null && scheduleOf(scheduleId)?.source === 'api';
+  return !isStored && !entryOrNone(jobId, catalog) && !mayReturn(jobId);
 }

@@ -1,6 +1,7 @@
-// Warns at a start about schedules that the last server had, and that no source has now. Perhaps the server was started
-// in another folder, or with other sources.
+// Warns about schedules that no source has any more. At a start, the last server had them: perhaps this server was
+// started in another folder, or with other sources. Later, somebody has removed the job or moved its folder.
 
+import { type Catalog, entryOrNone } from '../../catalog/catalog.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
 import { listSome } from '../../lib/list-some.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -33,5 +34,21 @@ export async function warnOfGone(
       ...(unnamed > 0 && { other_schedules: unnamed }),
     },
     'schedules of the last server are gone, so nothing starts their jobs',
+  );
+}
+
+/**
+ * Names the jobs that are gone with their schedules. A schedule that somebody removed from a config.yaml is not worth a
+ * warning.
+ */
+export function warnOfRemoved(
+  removed: readonly Schedule[],
+  { catalog, log }: { readonly catalog: Catalog; readonly log: Logger },
+): void {
+  const jobs = [...new Set(removed.map(({ jobId }) => jobId))].filter((jobId) => !entryOrNone(jobId, catalog));
+  if (jobs.length === 0) return;
+  log.warn(
+    { jobs: listSome(jobs.toSorted()) },
+    'jobs with schedules are gone from their source, so nothing starts them',
   );
 }

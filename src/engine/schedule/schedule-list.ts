@@ -10,7 +10,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
 import type { SchedulePause, StoredSchedule } from '../../store/schedule/schedules.ts';
-import { warnOfGone } from './schedule-gone.ts';
+import { warnOfGone, warnOfRemoved } from './schedule-gone.ts';
 import { createPauses, type Pauses } from './schedule-pauses.ts';
 import {
   type Calendars,
@@ -80,8 +80,7 @@ export function createScheduleList(o: Parts) {
     const { api, ended, lost, goneBefore } = findGone(found, known, { catalog, tracking, sourceOfJob, jobOf });
     const goneStates = goneBefore.filter(tracking.isActive).flatMap((id) => tracking.stateOf(id) ?? []);
     await change({ wanted: [...api, ...found.values()], gone: [...ended, ...goneBefore], atMs });
-    for (const { id, why } of lost) tracking.lose(id, { fromMs: atMs, why });
-    for (const id of [...ended, ...idsOf(lost)]) known.delete(id);
+    dropGone({ ended, lost, atMs }, { ...o, known, tracking });
     for (const [id, schedule] of found) known.set(id, schedule);
     standingStill = brokenJobs({ catalog, tracking, jobOf });
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
@@ -158,6 +157,17 @@ function findGone(
     return { id, why: catalog.isBroken(jobId) ? 'the job was invalid' : 'the folder of its source was missing' };
   };
   return { api, ended: idsOf(ended), lost: lost.map(whyLost), goneBefore };
+}
+
+/** Keeps the states of lost schedules, and logs which jobs are gone. */
+function dropGone(
+  { ended, lost, atMs }: Pick<ReturnType<typeof findGone>, 'ended' | 'lost'> & { readonly atMs: number },
+  o: Pick<Parts, 'catalog' | 'log'> & Pick<Known, 'tracking'> & { readonly known: Map<string, Schedule> },
+): void {
+  for (const { id, why } of lost) o.tracking.lose(id, { fromMs: atMs, why });
+  const removed = ended.flatMap((id) => o.known.get(id) ?? []);
+  warnOfRemoved(removed, o);
+  for (const { id } of [...removed, ...lost]) o.known.delete(id);
 }
 
 type Known = {
