@@ -34,6 +34,7 @@ const job = {
   argspec: { type: 'object', properties: { pgpassword: { format: 'secret' }, target: {} } },
   secretArgs: ['pgpassword'],
   composition: 'single',
+  onLost: 'fail',
 } as const;
 
 function hintOf({ lines = [], ...given }: Given): string | undefined {
@@ -545,7 +546,16 @@ test('no hint is given when what the script printed points to something else', (
   expect(hintOf({ lines: [missing, trap('[[ -n $found ]]')] })).toBeUndefined();
   expect(hintOf({ lines: [missing, trap('grep -q x log')] })).toBeUndefined();
   expect(hintOf({ lines: [missing, ...Array.from({ length: 12 }, (_, n) => `step ${n}`)] })).toBeUndefined();
-  expect(hintOf({ lines: [missing], reason: 'lost' })).toBeUndefined();
+});
+
+test('a lost run is told about `on_lost: retry`, unless the job has it or the run was being ended', () => {
+  const lost = {
+    reason: 'lost',
+    message: 'the process ended without a trace; the machine or its shim was stopped',
+  } as const;
+  expect(hintOf(lost)).toContain('set `on_lost: retry` in config.yaml');
+  expect(hintOf({ ...lost, plan: { job: { ...job, onLost: 'retry' } } })).toBeUndefined();
+  expect(hintOf({ ...lost, message: '2 of its processes could not be ended' })).toBeUndefined();
 });
 
 test.each([

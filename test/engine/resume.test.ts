@@ -302,7 +302,11 @@ test('a step whose shim died with the machine is lost or retried, as the job say
   expect(lost).toMatchObject({
     status: 'failed',
     reason: 'lost',
-    error: { step_id: 'work', message: 'the process ended without a trace; the machine or its shim was stopped' },
+    error: {
+      step_id: 'work',
+      message: 'the process ended without a trace; the machine or its shim was stopped',
+      hint: expect.stringContaining('`on_lost: retry`'),
+    },
   });
   expect(byId(lost)).toMatchObject({
     before: { status: 'success' },

@@ -15,7 +15,7 @@ export type FailedAttempt = {
   /** The arguments of the run. A secret is `[redacted]`. */
   readonly args: JsonObject;
   readonly plan: Pick<RunPlan, 'profile' | 'read' | 'write' | 'resources'> & {
-    readonly job: Pick<JobDefinition, 'argspec' | 'secretArgs' | 'composition'>;
+    readonly job: Pick<JobDefinition, 'argspec' | 'secretArgs' | 'composition' | 'onLost'>;
   };
   readonly isolation: Isolation;
   /** Whether a file with this relative path lies beside config.yaml. */

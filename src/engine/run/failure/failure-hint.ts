@@ -21,6 +21,7 @@ export function failureHint(failed: FailedAttempt): string | undefined {
   if (reason === 'signal') return hintForSignal(failed);
   if (reason === 'out_of_memory') return 'raise `permissions: {resources: {memory: …}}` in config.yaml';
   if (reason === 'start_failed') return hintForStart(failed);
+  if (reason === 'lost') return hintForLost(failed);
   return undefined;
 }
 
@@ -159,6 +160,12 @@ const killed =
 
 function hintForSignal({ message }: FailedAttempt): string | undefined {
   return message.endsWith(' KILL') ? killed : undefined;
+}
+
+/** A run that somebody ended is not run again, even if some of its processes could not be ended. */
+function hintForLost({ message, plan }: FailedAttempt): string | undefined {
+  if (plan.job.onLost === 'retry' || message.endsWith('could not be ended')) return undefined;
+  return 'if it does no harm to run the script twice, set `on_lost: retry` in config.yaml: flwd then runs it again by itself';
 }
 
 /** Looks at the `#!` line of the job's own script. */
