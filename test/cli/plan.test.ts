@@ -27,6 +27,15 @@ test('a plan shows when, how often and how long each step runs, with sizes in re
   expect(stdout).toMatch(/^limits .*memory 1\.5 GiB/m);
 });
 
+test('a plan says which limits this host cannot enforce', async () => {
+  const config = { command: ['true'], permissions: { resources: { cpu: 0.5, memory: '1GiB' } } };
+  const { dir } = await createInstance({ busy: { 'config.yaml': JSON.stringify(config) } });
+  const { limits } = JSON.parse((await flwd(dir, 'plan', 'busy', '--json')).stdout);
+  const shown =
+    limits.cpu.by === 'none' ? '0.5 cores (this host cannot enforce it), memory 1 GiB' : '0.5 cores, memory 1 GiB';
+  expect((await flwd(dir, 'plan', 'busy')).stdout).toContain(`limits     ${shown}`);
+});
+
 test('a plan says where the run asks for an approval, and under which condition a step may ask for one', async () => {
   const config = {
     steps: [

@@ -132,11 +132,15 @@ function retryWords(retry: Job['retry']): string {
 
 function limitsOf({ limits: { cpu, memory, pids, workspace } }: Plan): string {
   return [
-    cpu ? `${cpu.cores} cores` : '',
-    memory ? `memory ${sizeWords(memory.bytes)}` : '',
-    pids ? `${pids.count} processes` : '',
-    workspace ? `workspace ${sizeWords(workspace.bytes)}` : '',
+    cpu ? limitWords(`${cpu.cores} cores`, cpu) : '',
+    memory ? limitWords(`memory ${sizeWords(memory.bytes)}`, memory) : '',
+    pids ? limitWords(`${pids.count} processes`, pids) : '',
+    workspace ? limitWords(`workspace ${sizeWords(workspace.bytes)}`, workspace) : '',
   ]
     .filter(Boolean)
     .join(', ');
+}
+
+function limitWords(limit: string, { by }: { readonly by: string }): string {
+  return by === 'none' ? `${limit} (this host cannot enforce it)` : limit;
 }
