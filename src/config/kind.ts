@@ -22,6 +22,8 @@ export type Kind<T> = {
   readonly words?: readonly string[];
   /** Returns the value of this kind that the user most likely meant. */
   near?(raw: unknown): string | undefined;
+  /** Names the first part of a map that is wrong. */
+  wrongPart?(raw: unknown): string | undefined;
   /** Converts a value from YAML. Returns undefined if the value is not of this kind. */
   read(raw: unknown, base: Base): T | undefined;
   /**
@@ -306,6 +308,15 @@ export const calendars: Kind<Readonly<Record<string, CalendarDays>>> = {
   read(raw, base) {
     const days = mapOf(calendar).read(raw, base);
     return days && Object.keys(days).every(isCalendarName) ? days : undefined;
+  },
+  wrongPart(raw) {
+    if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return undefined;
+    for (const [name, days] of Object.entries(raw)) {
+      if (!isCalendarName(name)) return `\`${name}\` is not such a name`;
+      const wrong = [days].flat().find((day) => date.read(day, { dir: '', home: '' }) === undefined);
+      if (Array.isArray(days) && wrong !== undefined) return `\`${name}\` has \`${wrong}\``;
+    }
+    return undefined;
   },
 };
 

@@ -67,7 +67,8 @@ export function put(
   if (note !== undefined) settings.notes.push({ origin, message: `\`${place}\`: ${note}` });
   if (instead !== undefined) settings.errors.push({ origin, message: `\`${place}\` ${instead}` });
   else if (value === undefined) {
-    const but = isSecret ? '' : `, not ${shown(raw)}${suggestion(kind, raw)}`;
+    const part = kind.wrongPart?.(raw);
+    const but = isSecret ? '' : part === undefined ? `, not ${shown(raw)}${suggestion(kind, raw)}` : `; ${part}`;
     settings.errors.push({ origin, message: `\`${place}\` must be ${kind.expected}${but}` });
   }
   settings.entries.set(place, { path, raw, value, origin });

@@ -87,6 +87,8 @@ test.each([
   ['sources: { a: 1 }', '`sources` must be a list'],
   ['sources: [jobs]', '`sources[0]` must be a map of keys'],
   ['scheduler: { calendars: { far: ["9998-12-31"] } }', 'at most 50 years ahead'],
+  ['scheduler: { calendars: { off: ["2026-12-24", "25.12.2026"] } }', 'iCalendar file; `off` has `25.12.2026`'],
+  ['scheduler: { calendars: { 2026-12-24: ["2026-12-24"] } }', 'iCalendar file; `2026-12-24` is not such a name'],
   ['scheduler: { calendars: { file: 7 } }', 'or the path of an iCalendar file'],
   ['remotes: [a]', '`remotes` must be a map of keys'],
   ['- a', 'the file must be a map of sections'],
