@@ -160,7 +160,8 @@ test('a token that is limited to some jobs gets only their lines', async () => {
   const { dir, serve } = await createInstance({ 'reports/a': bash('echo mine'), other: bash('echo not mine') });
   const server = await serve();
   const limits = ['--only', 'reports/**', '--scopes', 'runs:read'];
-  const { stdout: token } = await flwd(dir, 'tokens', 'create', '--name', 'shipper', ...limits);
+  const { stdout: token, stderr } = await flwd(dir, 'tokens', 'create', '--name', 'shipper', ...limits);
+  expect(stderr).not.toContain('warning');
   const following = start(dir, [...follow, '--remote', server.url], { FLWD_TOKEN: token.trim() });
   await isFollowed(server.url);
   await server.run('other');

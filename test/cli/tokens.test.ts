@@ -210,7 +210,13 @@ test('a server beyond loopback needs a token to start, and refuses callers witho
 test('a token is limited to jobs, and made for an agent', async () => {
   const dir = createInstance();
   const limits = ['--only', 'reports/**', '--only', 'tag:agent', '--secrets', 'a,b', '--agent', '--approval', 'always'];
-  await made(dir, '--name', 'claude', ...scopes, ...limits);
+  const limited = await flwd(dir, 'tokens', 'create', '--name', 'claude', ...scopes, ...limits);
+  expect(limited).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(
+      /^warning: --only reports\/\*\* matches no job now\nwarning: --only tag:agent matches no job now\ntoken_/,
+    ),
+  });
   await made(dir, '--name', 'plain', ...scopes);
   expect((await flwd(dir, 'tokens', 'list')).stdout).toMatch(
     /claude.*agent, each run waits for a person, only reports\/\*\* tag:agent, secrets a b/,

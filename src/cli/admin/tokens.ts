@@ -1,6 +1,8 @@
 // `flwd tokens`: creates, lists and revokes tokens.
 
+import type { Client } from '../../client/client.ts';
 import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
+import { createJobLimit } from '../../domain/access/job-limit.ts';
 import { scopes } from '../../domain/principal.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
@@ -21,14 +23,40 @@ type Token = TokenList['tokens'][number];
 export async function create(options: Options): Promise<void> {
   const request = readRequest(options);
   const output = createOutput(options);
-  const made = await withSession(options, ({ client }) => client.call('createToken', { body: request }), {
-    mayCreate: true,
-  });
+  const made = await withSession(
+    options,
+    async ({ client }) => {
+      const token = await client.call('createToken', { body: request });
+      for (const unmatched of await withoutJobs(request.only ?? [], client))
+        output.warn(`warning: --only ${unmatched} matches no job now`);
+      return token;
+    },
+    { mayCreate: true },
+  );
   if (output.isJson) return output.json(made);
   output.text(`${made.token}\n`);
   const until = made.expires_at ? `expires ${made.expires_at}` : 'does not expire';
   const tenant = made.tenant === '*' ? 'every tenant' : `tenant ${made.tenant}`;
   output.say(`${made.id} (${made.name}) of ${tenant}, ${until}; flwd does not show it again`);
+}
+
+/** Returns the patterns that match no job; an empty list if the jobs cannot be read, because the token exists already. */
+async function withoutJobs(only: readonly string[], client: Client): Promise<readonly string[]> {
+  const jobs = only.length === 0 ? undefined : await readJobs(client);
+  if (!jobs) return [];
+  const tagsOf = (jobId: string) => jobs.find(({ id }) => id === jobId)?.tags ?? [];
+  return only.filter((one) => {
+    const limit = createJobLimit([one], tagsOf);
+    return !jobs.some(({ id }) => limit.has(id));
+  });
+}
+
+async function readJobs(client: Client): Promise<AnswerOf<'listJobs'>['jobs'] | undefined> {
+  try {
+    return (await client.call('listJobs', { query: {} })).jobs;
+  } catch {
+    return undefined;
+  }
 }
 
 /** `flwd tokens list`: lists every token ever created, newest first, but never the text of a token. */
