@@ -42,7 +42,7 @@ test('artifacts, files on the host and entries that are not files do not count a
   const opened = await openEngine(root, {
     jobs: {
       tidy: bash(
-        `echo a > artifacts/a; echo b > b.tar; echo c > c.txt; flwd_artifact c.txt; mkdir -p d/e; ln -s /etc/passwd link; ln -s / root; mkfifo pipe; echo f > ${granted}/f`,
+        `echo a > artifacts/a; echo b > b.tar; touch x.lock /tmp/y.lock; echo c > c.txt; flwd_artifact c.txt; mkdir -p d/e; ln -s /etc/passwd link; ln -s / root; mkfifo pipe; echo f > ${granted}/f`,
         { artifacts: { paths: ['*.tar'] }, permissions: { write: [granted] } },
       ),
       nothing: bash('true'),

@@ -28,7 +28,8 @@ export async function findLeftFiles(o: {
   for await (const { path, pinnedPath, isLink } of entries) {
     if (isLink || o.isKept(path)) continue;
     const sizeBytes = sizeOfFile(pinnedPath);
-    if (sizeBytes === undefined) continue;
+    // flock(1) leaves an empty file.
+    if (sizeBytes === undefined || (sizeBytes === 0 && toText(path).endsWith('.lock'))) continue;
     more = count === mostLeftFiles;
     if (more) break;
     count += 1;
