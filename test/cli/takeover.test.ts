@@ -135,9 +135,9 @@ test('a line that has changed, or whose runs would be refused, stays with cron',
   crontab.write(changed);
   const other = await flwd('takeover', '--yes');
   expect(other.stdout).toContain(
-    'echo-2: left to cron: the line has changed since the import, or it no longer exists\n',
+    'echo-2: left as it is: the line has changed since the import, or it no longer exists\n',
   );
-  expect(other.stdout).toContain('echo: left to cron: its variables, user or time zone changed since the import');
+  expect(other.stdout).toContain('echo: left as it is: its variables, user or time zone changed since the import');
   expect(crontab.read()).toBe(changed);
 
   crontab.write(table);
@@ -146,9 +146,10 @@ test('a line that has changed, or whose runs would be refused, stays with cron',
   writeFileSync(config, readFileSync(config, 'utf8').replace('run_as: games\n', ''));
   await expect
     .poll(async () => (await flwd('takeover', '--dry-run')).stdout)
-    .toContain('date: left to cron: its runs would be refused');
+    .toContain('date: left as it is: its runs would be refused');
   const some = await flwd('takeover', '--yes');
-  if (isRoot) expect(some.stdout).toContain('echo: left to cron: not carried over: ran as root, and flwd would run it');
+  if (isRoot)
+    expect(some.stdout).toContain('echo: left as it is: not carried over: ran as root, and flwd would run it');
   else expect(some.stdout).toContain('echo: flwd takes it over');
   expect(crontab.read()).toContain(`\n#flwd:echo-2# ${lines[3]}\n`);
   expect(crontab.read()).toContain(`\n${lines[4]}\n`);

@@ -11,7 +11,7 @@ const steps = {
   'take-over': 'flwd takes it over',
   release: 'commented out by an interrupted takeover: flwd releases it',
   taken: 'flwd has taken it over',
-  left: 'left to cron',
+  left: 'left as it is',
 } as const;
 
 export function printPlan(prepared: readonly Prepared[], output: Output): void {
