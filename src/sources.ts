@@ -102,7 +102,7 @@ export async function locateJob(config: Config, dir: string): Promise<Located | 
   });
 }
 
-/** The ids of all valid jobs, by the absolute path of their folder. */
+/** The ids of all valid jobs, by the full path of their folder. */
 export async function jobIdsByFolder(config: Config): Promise<ReadonlyMap<string, string>> {
   const pathOf = new Map(config.sources.map(({ name, path }) => [name, path]));
   return withCatalog(

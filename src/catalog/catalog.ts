@@ -18,7 +18,7 @@ import { type WatchedSource, watchSource } from './source/source-watch.ts';
 
 export type JobSource = UsingSource & {
   readonly type: 'fs';
-  /** An absolute path. */
+  /** A full path. */
   readonly path: string;
   readonly mountPath: string;
   readonly watch: boolean;

@@ -16,7 +16,7 @@ export type Kind<T> = {
   readonly name: string;
   /** How an error continues after "must be". */
   readonly expected: string;
-  /** `flwd config show` shows the value as an absolute path. */
+  /** `flwd config show` shows the value as a full path. */
   readonly isPath?: true;
   /** The possible words, for suggestions after a typo. */
   readonly words?: readonly string[];
@@ -152,7 +152,7 @@ export function choice<const W extends string>(...words: readonly W[]): Kind<W> 
   };
 }
 
-/** Resolves to an absolute path. `~/` is the user's home. A path such as `$HOME/x` is refused, as no shell reads it. */
+/** Resolves to a full path. `~/` is the user's home. A path such as `$HOME/x` is refused, as no shell reads it. */
 export const path: Kind<string> = {
   name: 'path',
   expected: 'a path (`~/` is this user’s home; `~name/` and `$HOME/` are not supported)',
@@ -164,7 +164,7 @@ export const path: Kind<string> = {
   },
 };
 
-/** A stream of the process, or the absolute path of a file. */
+/** A stream of the process, or the full path of a file. */
 export const logOutput: Kind<string> = {
   ...path,
   name: '`stderr`, `stdout`, path',
@@ -296,7 +296,7 @@ const calendar: Kind<CalendarDays> = {
   },
 };
 
-/** Dates, or the absolute path of an iCalendar file. */
+/** Dates, or the full path of an iCalendar file. */
 export type CalendarDays = readonly string[] | { readonly file: string };
 
 /** The days of each calendar, by the name that schedules use. */

@@ -14,7 +14,7 @@ export type Source = UsingSource & {
   readonly type: 'fs';
   /** Neither flwd.yaml nor `--jobs` names a source. */
   readonly isDefault: boolean;
-  /** An absolute path. */
+  /** A full path. */
   readonly path: string;
   /** The path as the operator wrote it. */
   readonly displayPath: string;

@@ -77,7 +77,7 @@ const agentTerms = Type.Object(
     read_only: Type.Boolean({ description: 'A run changes nothing' }),
     idempotent: Type.Boolean({ description: 'A second run with the same arguments changes nothing more' }),
     detach: Type.Boolean({ description: 'A run continues if the agent loses its connection' }),
-    approval: Type.Boolean({ description: 'A run that an agent starts waits until a person allows it' }),
+    approval: Type.Boolean({ description: 'A run that an agent starts waits until a person approves it' }),
   },
   { $id: 'AgentTerms', description: 'What agents should know about the job, and whether their runs wait for a person' },
 );

@@ -113,7 +113,7 @@ const runFields = Type.Object({
   expected_ms: nullable(
     Type.Integer({
       description:
-        'How long runs of the job usually work: the median of the last 20 successes; null if the run is not running, or if there are no such successes',
+        'How long the run is expected to work: the median of the last 20 successes; null if the run is not running, or if there are no such successes',
     }),
   ),
   expected_end_at: timeOrNull(
@@ -189,7 +189,7 @@ const leftBehind = nullable(
       bytes: Type.Integer({ description: 'The size of the files that were counted' }),
       names: Type.Array(Type.String(), {
         maxItems: 20,
-        description: 'Paths relative to the workspace, or absolute for files outside it',
+        description: 'Paths relative to the workspace; for files outside it, full paths',
       }),
       more: Type.Boolean({ description: 'Whether there are more files than `count`' }),
     },

@@ -158,7 +158,7 @@ const test = named('WebhookTest', {
   }),
   event: Type.String(),
   args: nullable(anyObject),
-  asks_person: Type.Boolean({ description: 'Whether the run would wait until a person allows it' }),
+  asks_person: Type.Boolean({ description: 'Whether the run would wait until a person approves it' }),
   problem: textOrNull('Why the delivery would be refused: the name of the problem, such as `job-invalid`'),
   detail: nullable(Type.String()),
 });

@@ -232,7 +232,7 @@ export function holdsOwnOfSandbox(path: string): boolean {
 }
 
 const startsAtRoot =
-  " A relative path starts at the root of the job's source; to name a folder elsewhere, give its absolute path.";
+  " A relative path starts at the root of the job's source; to name a folder elsewhere, give its full path.";
 
 /** Returns the error for paths that no folder of `security.paths` contains. */
 export function outsideRefusal(shown: readonly string[]): Problem {

@@ -158,7 +158,7 @@ export type TriggerCause = {
   readonly chain?: number;
   /** For `job_ended`: the run that began the chain. No trigger that follows jobs led to it. */
   readonly first_run_id?: string;
-  /** For `file`: the absolute path of the file. */
+  /** For `file`: the full path of the file. */
   readonly path?: string;
 };
 

@@ -1,5 +1,5 @@
 // A run uses the config.yaml that the catalog has read, and the job's other files as they are now. These functions make
-// sure that both are of the same version of the job, even if the catalog has not noticed the job's last change yet.
+// sure that both are of the same revision of the job, even if the catalog has not noticed the job's last change yet.
 
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
 import { Problem } from '../domain/problem.ts';

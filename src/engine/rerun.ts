@@ -88,7 +88,7 @@ export function createRerun(o: Parts): Rerun {
 }
 
 /**
- * Plans the new run: the old or the current version of the job, with the old and the new arguments, and without the
+ * Plans the new run: the old or the newest revision of the job, with the old and the new arguments, and without the
  * steps that are kept.
  */
 async function planAgain(
@@ -166,7 +166,7 @@ function jobNow(id: string, caller: Principal, catalog: Catalog): CatalogEntry {
       missing.length === 0 ? '' : ` The folders of these sources are missing or cannot be read: ${missing.join(', ')}.`;
     throw new Problem(
       'job-not-found',
-      `The job '${id}' no longer exists. The present config.yaml of a job decides whether an old version may run, so put the job back first.${where}`,
+      `The job '${id}' no longer exists. The present config.yaml of a job decides whether an old revision may run, so put the job back first.${where}`,
     );
   }
 }

@@ -50,7 +50,7 @@ export function toTool(job: ToolJob): Tool {
   const about = [
     `Runs the job ${job.id} of flwd and waits for its end.`,
     ...(job.description ? ['Its author describes it as follows:', marked(job.description, mostDescriptionChars)] : []),
-    ...(job.agents.approval ? ['A person must allow each run before it starts.'] : []),
+    ...(job.agents.approval ? ['A person must approve each run before it starts.'] : []),
     ...(hasMoreRules ? ['More rules apply to its arguments: jobs_plan checks them and starts nothing.'] : []),
   ];
   const title = oneLine(job.title ?? job.id, mostTitleChars);

@@ -45,7 +45,7 @@ test.each(cases)(
     const rerun = await flwd(dir, 'rerun', runId);
     expect(rerun.code).toBe(3);
     expect(rerun.stderr).toContain(
-      "The job 'etl' no longer exists. The present config.yaml of a job decides whether an old version may run, so put the job back first. The folders of these sources are missing or cannot be read: local-fs.",
+      "The job 'etl' no longer exists. The present config.yaml of a job decides whether an old revision may run, so put the job back first. The folders of these sources are missing or cannot be read: local-fs.",
     );
 
     mkdirSync(jobs);

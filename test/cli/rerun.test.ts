@@ -146,7 +146,7 @@ test('arguments of a rerun are changed with the same options that set them for a
   expect(await rerun('--region', 'eu')).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(
-      /takes no arguments\n.*--args takes the arguments of the version that the earlier run used\n$/,
+      /takes no arguments\n.*--args takes the arguments of the revision that the earlier run used\n$/,
     ),
   });
   const old = await rerun('--args', '{"region": "eu"}');
@@ -191,11 +191,12 @@ test('rerun --detach prints only the id of the new run', async () => {
   expect(await server.finished(stdout.trim())).toMatchObject({ status: 'success', rerun_of: id });
 });
 
-test('a rerun after a change of the job says that it uses the old version', async () => {
+test('a rerun after a change of the job says that it uses the old revision', async () => {
   const { dir, serve } = await createInstance({ broken: bash('exit 3') });
   const server = await serve();
   const { run_id: id } = await server.run('broken');
-  const changed = 'the job has changed since that run: the new run uses the old version; --latest uses the new one\n';
+  const changed =
+    'the job has changed since that run: the new run uses the old revision; --latest uses the newest one\n';
   const revisionNow = async () => (await server.json<{ revision: string }>('/jobs/broken')).revision;
   const before = await revisionNow();
   writeFileSync(join(dir, 'jobs/broken/run.sh'), '#!/usr/bin/env bash\ntrue\n');

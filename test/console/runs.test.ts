@@ -228,7 +228,7 @@ describe('a run', () => {
     const script = join(server.root, 'jobs/demo/fails/run.sh');
     writeFileSync(script, '#!/usr/bin/env bash\necho "works now"\n');
     await page.reload();
-    await page.getByRole('button', { name: 'Run newest version' }).waitFor();
+    await page.getByRole('button', { name: 'Run newest revision' }).waitFor();
     await page.getByRole('button', { name: 'Other ways to run it again' }).click();
     await page.getByRole('menuitem', { name: 'Run again as it was' }).click();
     await expect.poll(() => page.url()).not.toContain(runId);
@@ -237,7 +237,7 @@ describe('a run', () => {
       .first()
       .waitFor();
     const asItWas = page.url();
-    await page.getByRole('button', { name: 'Run newest version' }).click();
+    await page.getByRole('button', { name: 'Run newest revision' }).click();
     await expect.poll(() => page.url()).not.toBe(asItWas);
     await page.getByText(/Succeeded in/).waitFor();
     await log(page).getByText('works now').waitFor();

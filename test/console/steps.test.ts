@@ -10,7 +10,7 @@ import { timesOf } from '../../src/console/run/run-times.ts';
 import { idWords } from '../../src/console/run/run-words.ts';
 import { barsOf } from '../../src/console/run/steps/step-bars.ts';
 import { rowsOf } from '../../src/console/run/steps/step-rows.ts';
-import { stepCountWords, stepNote } from '../../src/console/run/steps/step-words.ts';
+import { stepCountWords, stepNote, waitsForWords } from '../../src/console/run/steps/step-words.ts';
 import { axisOf, cutWords } from '../../src/console/run/steps/time-axis.ts';
 import type { Run, Step } from '../../src/console/words.ts';
 
@@ -202,6 +202,14 @@ describe('the rows of steps', () => {
   test('unfold a sub-run that failed', () => {
     const child = { kind: 'job', child_run_id: 'run_2' } as const;
     expect(told({}, [step('one', child), step('two', { ...child, status: 'failed' })])).toEqual(['+ one', '- two']);
+  });
+
+  // The note is also part of the graph, whose lines show the needed steps.
+  test('name the steps that a pending step waits for, apart from its note', () => {
+    const apply = step('apply', { status: 'pending', needs: ['ask'] });
+    const run = runOf([step('ask', { status: 'waiting_approval', kind: 'approval' }), apply]);
+    expect(waitsForWords(run, apply)).toBe('after ask');
+    expect(stepNote(run, apply, 0)).toBe('');
   });
 
   test('say why a step did not run', () => {

@@ -148,7 +148,7 @@ describe('a path that a secure job asks for', () => {
   } as const;
 
   const fromRoot =
-    " A relative path starts at the root of the job's source; to name a folder elsewhere, give its absolute path.";
+    " A relative path starts at the root of the job's source; to name a folder elsewhere, give its full path.";
 
   test('is allowed below security.paths', () => {
     expect(() => checkPath('read', '/srv/data/customers', 'customers', leave)).not.toThrow();

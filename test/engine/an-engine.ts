@@ -1,4 +1,4 @@
-// An engine with a real store, catalogue and scripts in this process. A test can stop it, open it again on its folder,
+// An engine with a real store, catalog and scripts in this process. A test can stop it, open it again on its folder,
 // and fill its disk.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';

@@ -1,5 +1,5 @@
 // A run that is created right after the job has changed, before the catalog has noticed: its config.yaml and its
-// scripts are of the same version of the job.
+// scripts are of the same revision of the job.
 
 import { renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ async function deployed() {
   return { root, opened: await openEngine(root, { watch: true }) };
 }
 
-test('a new run has the scripts of the version that its config.yaml is from', async () => {
+test('a new run has the config.yaml and the scripts of the same revision', async () => {
   const { root, opened } = await deployed();
   for (const version of ['v2', 'v1', 'v2', 'v1']) {
     deploy(root, version);
@@ -40,7 +40,7 @@ test('a new run has the scripts of the version that its config.yaml is from', as
   }
 });
 
-test('a rerun of the latest version has the scripts of the version that its config.yaml is from', async () => {
+test('a rerun takes the config.yaml and the scripts of the newest revision', async () => {
   const { root, opened } = await deployed();
   const first = await opened.create('told');
   await opened.finished(first);
@@ -50,7 +50,7 @@ test('a rerun of the latest version has the scripts of the version that its conf
   expect(await opened.messages(runId)).toEqual(['v2 v2']);
 });
 
-test('a sub-run has the scripts of the version that its config.yaml is from', async () => {
+test('a sub-run has the config.yaml and the scripts of the same revision', async () => {
   const { root, opened } = await deployed();
   const parent = await opened.create('parent');
   await opened.when(parent, ({ steps }) => steps.some(({ status }) => status === 'running'));
@@ -61,7 +61,7 @@ test('a sub-run has the scripts of the version that its config.yaml is from', as
   expect(await opened.messages(child)).toEqual(['v2 v2']);
 });
 
-test('the check of a trigger has the script of the version that its config.yaml is from', async () => {
+test('the check of a trigger has the config.yaml and the script of the same revision', async () => {
   const root = dataFolder();
   for (const version of ['v1', 'v2'])
     await writeJob(join(root, version, 'checks'), {
@@ -79,7 +79,7 @@ test('the check of a trigger has the script of the version that its config.yaml 
   expect(await started()).toBe('told="v2 v2"');
 });
 
-test('a run of a job whose .flwdignore leaves out its config.yaml has scripts of the same version, too', async () => {
+test('a run of a job whose .flwdignore leaves out its config.yaml has scripts of the same revision, too', async () => {
   const root = dataFolder();
   const of = (told: string) => ({
     'config.d/config.yaml': JSON.stringify({ command: ['bash', './run.sh'], env: { CONFIG: told } }),

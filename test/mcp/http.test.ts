@@ -64,10 +64,10 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
     expect(textOf(refused)).toContain("The job 'waits' does not exist");
   });
 
-  test('is told at once that a person must allow the run', async () => {
+  test('is told at once that a person must approve the run', async () => {
     const { client } = await connectHttp(server.url, { generation });
     const { tools } = await client.listTools();
-    expect(tools.find(({ name }) => name === 'job_asked')?.description).toContain('A person must allow each run');
+    expect(tools.find(({ name }) => name === 'job_asked')?.description).toContain('A person must approve each run');
     const started = await client.callTool({ name: 'job_asked', arguments: {} });
     const { run_id: runId } = dataOf<RunAnswer>(started);
     expect(textOf(started)).toContain(`flwd approve ${runId} agent_approval`);

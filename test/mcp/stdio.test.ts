@@ -400,7 +400,7 @@ test.each([
   ['claude', 'mcpServers', {}],
   ['cursor', 'mcpServers', {}],
   ['vscode', 'servers', { type: 'stdio' }],
-])('flwd mcp config %s prints a configuration with absolute paths', async (client, member, more) => {
+])('flwd mcp config %s prints a configuration with full paths', async (client, member, more) => {
   const { dir } = await createInstance({ greet });
   const { code, stdout } = await flwd(dir, 'mcp', 'config', client, '--data-dir', 'data', '--scopes', 'jobs:read');
   expect(code).toBe(0);

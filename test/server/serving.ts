@@ -1,4 +1,4 @@
-// Starts the server with its real store, catalogue and engine in this process. A test can add runs, log lines and
+// Starts the server with its real store, catalog and engine in this process. A test can add runs, log lines and
 // artifacts without executing a script.
 
 import { randomBytes } from 'node:crypto';

@@ -264,7 +264,7 @@ export const demoJobs: Readonly<Record<string, DemoJob>> = {
     {},
     { everyMin: 240, tookMs: 21 * min, fails: 0.12, errors: [xcode], by: ['ci-helper', 'jon.weber'] },
   ),
-  'data/catalog-import': staged('Catalogue import', cron('0 14 * * *'), {
+  'data/catalog-import': staged('Catalog import', cron('0 14 * * *'), {
     everyMin: 12 * 60,
     tookMs: 96_000,
     growth: 1.33,

@@ -1,4 +1,4 @@
-// The knowledge behind a Tab: one file per instance in the user's cache, so that an answer needs no catalogue, no YAML
+// The knowledge behind a Tab: one file per instance in the user's cache, so that an answer needs no catalog, no YAML
 // and no server (ADR 0023). The index is only a hint. An index that another user could have written, or that has
 // another shape, is ignored.
 //

@@ -10,7 +10,7 @@ import type { FileUse, Note, Uses } from './uses.ts';
 
 export type PathRequest = {
   readonly kind: 'read' | 'write';
-  /** An absolute path; undefined if the path is in the argument `arg`. */
+  /** A full path; undefined if the path is in the argument `arg`. */
   readonly path: string | undefined;
   /** The same as `path`, or the default of the argument. */
   readonly hostPath: string | undefined;

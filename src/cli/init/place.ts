@@ -23,7 +23,7 @@ export function plainText(text: string): string {
 }
 
 export type Place = {
-  /** The name of an argument, or an absolute path. */
+  /** The name of an argument, or a full path. */
   readonly arg?: string;
   readonly path: string;
   /** False: the place is something below `path`, with a name that is known only at run time. */
@@ -34,7 +34,7 @@ export type Place = {
   readonly isOfScript: boolean;
 };
 
-/** Absolute paths. Without `script`, the folder of the script is not known. */
+/** Full paths. Without `script`, the folder of the script is not known. */
 export type Roots = {
   readonly home: string;
   readonly script?: string | undefined;

@@ -70,7 +70,7 @@ export async function config(options: Options, operands: readonly string[]): Pro
 }
 
 /**
- * Returns the command that starts this program. It has absolute paths, because the client may have another PATH, in
+ * Returns the command that starts this program. It has full paths, because the client may have another PATH, in
  * which a name may mean another program.
  */
 function findProgram(): Server {

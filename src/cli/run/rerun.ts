@@ -38,9 +38,11 @@ export async function run(options: Options, operands: readonly string[], call: C
     const create = async (): Promise<string> => {
       const { run_id: id } = await client.call('rerunRun', { path: { run_id: runId }, body, headers });
       // Users often rerun a run after they have fixed its job, so they must know that this run still uses the old
-      // version.
+      // revision.
       if (isOld)
-        output.say('the job has changed since that run: the new run uses the old version; --latest uses the new one');
+        output.say(
+          'the job has changed since that run: the new run uses the old revision; --latest uses the newest one',
+        );
       return id;
     };
     return startAndWatch(session, create, { options, output });
@@ -62,7 +64,7 @@ type Changes = {
   readonly earlier: Run;
   /** The value of `--args` or `--args-file`. */
   readonly whole: Record<string, unknown>;
-  /** The new run uses the version of the job that the earlier run used. */
+  /** The new run uses the revision of the job that the earlier run used. */
   readonly isOld: boolean;
 };
 
@@ -74,7 +76,7 @@ function readChanges({ call, job, earlier, whole, isOld }: Changes, output: Outp
   const errors = [...sharedWords(fields, call), ...read.errors];
   if (errors.length > 0) {
     const note =
-      'these are the arguments of the current version of the job; --args takes the arguments of the version that the earlier run used';
+      'these are the arguments of the newest revision of the job; --args takes the arguments of the revision that the earlier run used';
     throw new Refusal(toLines([...errors.map(({ message }) => message), ...(isOld ? [note] : [])]));
   }
   const isGiven = ([name, value]: [string, unknown]): boolean => Object.hasOwn(whole, name) || value !== before[name];

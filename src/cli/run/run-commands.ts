@@ -204,7 +204,7 @@ export const runCommands = [
         about:
           'start (the default), failed (the steps that did not succeed), or a step (that step and all steps that need it)',
       },
-      { name: 'latest', about: 'use the current version of the job, not the version of that run' },
+      { name: 'latest', about: 'use the newest revision of the job, not the revision of that run' },
       ...wholeArguments('they override those of the earlier run; options override both'),
       idempotencyKey,
       { name: 'detach', short: 'd', about: 'print the id of the new run and leave it running' },

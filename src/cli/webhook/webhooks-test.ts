@@ -45,7 +45,7 @@ function describe(
   output: Output,
 ): void {
   const words = {
-    starts: `it would start a run of ${jobId}${asks ? ', which would wait until a person allows it' : ''}`,
+    starts: `it would start a run of ${jobId}${asks ? ', which would wait until a person approves it' : ''}`,
     skipped: 'it would start no run: the condition of the webhook (`if`) is false',
     tested: 'it would start no run: it only tests the address',
     refused: `${output.paint('bad', 'it would be refused')}: ${detail ?? problem}`,

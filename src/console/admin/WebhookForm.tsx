@@ -7,7 +7,7 @@ import { Button } from '../design/controls/Button.tsx';
 import { Dialog } from '../design/controls/Dialog.tsx';
 import { Field, Input } from '../design/controls/Input.tsx';
 import { Select } from '../design/controls/Select.tsx';
-import { useChosenJob } from '../jobs/catalogue.ts';
+import { useChosenJob } from '../jobs/catalog.ts';
 import { JobField } from '../jobs/JobField.tsx';
 import { useActions } from '../session/actions.ts';
 import { ErrorNote } from '../widgets/Notes.tsx';

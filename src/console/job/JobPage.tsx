@@ -15,7 +15,7 @@ import { StatusText } from '../design/text/Status.tsx';
 import { SuccessRate } from '../design/text/SuccessRate.tsx';
 import { Age } from '../design/text/Time.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
-import { useJob } from '../jobs/catalogue.ts';
+import { useJob } from '../jobs/catalog.ts';
 import { JobErrors } from '../jobs/JobErrors.tsx';
 import { monthOf } from '../jobs/job-rows.ts';
 import { Star } from '../jobs/Star.tsx';
@@ -231,7 +231,7 @@ function useLastRuns(jobId: string) {
   );
 }
 
-/** @param job null: no valid version of the job is known */
+/** @param job null: no valid revision of the job is known */
 function JobBody({ jobId, job }: { readonly jobId: string; readonly job: Job | null }): ReactNode {
   const refresh = useRefresh();
   const [path, navigate] = useLocation();

@@ -1,4 +1,4 @@
-// Chooses a job of the catalogue by a part of its id.
+// Chooses a job of the catalog by a part of its id.
 
 import type { ReactNode } from 'react';
 import { Field } from '../design/controls/Input.tsx';

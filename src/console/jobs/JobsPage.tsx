@@ -23,7 +23,7 @@ import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
 import { Loading, Shown } from '../widgets/Notes.tsx';
 import { countWords } from '../words.ts';
-import { useJobs } from './catalogue.ts';
+import { useJobs } from './catalog.ts';
 import { useFavourites } from './favourites.ts';
 import { CompactJob } from './JobCells.tsx';
 import styles from './JobsPage.module.css';

@@ -9,7 +9,7 @@ import { Button, ButtonGroup, ButtonLink, IconButton } from '../design/controls/
 import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
 import { Menu, type MenuEntry } from '../design/controls/Menu.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
-import { useJob } from '../jobs/catalogue.ts';
+import { useJob } from '../jobs/catalog.ts';
 import type { Actions } from '../session/actions.ts';
 import { isLoading } from '../session/answers.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
@@ -115,7 +115,7 @@ function EndedActions({
           disabled={isBusy || isUnknown}
           onClick={() => again('start', isChanged ? 'latest' : undefined)}
         >
-          {isChanged ? 'Run newest version' : 'Run again'}
+          {isChanged ? 'Run newest revision' : 'Run again'}
         </Button>
         <Menu
           trigger={

@@ -1,4 +1,5 @@
 // The steps of a run as the graph shows them. Instances are in the grid of their step, and times are below the names.
+// The lines of the graph show which steps a step waits for, so its note does not.
 
 import { tookMs, tookWords } from '../../client/took.ts';
 import { looks } from '../design/text/Status.tsx';

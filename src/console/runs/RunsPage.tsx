@@ -80,7 +80,7 @@ function localMinute(ms: number): string {
   return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
-/** What the completion offers: jobs and namespaces of the catalogue, labels and people of the last runs. */
+/** What the completion offers: jobs and namespaces of the catalog, labels and people of the last runs. */
 function useKnownValues(): KnownValues {
   const { data: jobs } = useAnswer(
     ['job ids'],

@@ -8,7 +8,7 @@ import { useLocation } from 'wouter';
 import dialog from '../design/controls/Dialog.module.css';
 import { Kbd } from '../design/text/Kbd.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
-import { useJobs } from '../jobs/catalogue.ts';
+import { useJobs } from '../jobs/catalog.ts';
 import { useFavourites } from '../jobs/favourites.ts';
 import { useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';

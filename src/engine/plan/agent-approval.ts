@@ -10,7 +10,7 @@ import type { Principal } from '../../domain/principal.ts';
  */
 const longestWaitMs = 86_400_000;
 
-/** Returns whether a person must allow a run that this principal starts. */
+/** Returns whether a person must approve a run that this principal starts. */
 export function asksPerson({ isAgent, asksAlways }: Principal, { agents }: Pick<JobDefinition, 'agents'>): boolean {
   return asksAlways === true || (isAgent === true && agents.approval);
 }

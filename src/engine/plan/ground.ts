@@ -20,7 +20,7 @@ import { type Before, type Plan, type PlanRequest, type PolicyContext, planRun, 
 /** The host that would run the job. */
 export type Host = {
   readonly executor: Pick<Executor, 'report' | 'isolation' | 'findUser'>;
-  /** Absolute paths with links followed. A job may be granted access below them. */
+  /** Full paths with links followed. A job may be granted access below them. */
   readonly paths: readonly string[];
   /** Real paths of the server's own files, which are never granted. */
   readonly masked: () => readonly string[];
@@ -32,7 +32,7 @@ export type GroundedPlan = Plan & {
   readonly isolation: Isolation;
   readonly runAs: RunAs | null;
   readonly limits: RunLimits;
-  /** Absolute host paths with links followed. */
+  /** Full host paths with links followed. */
   readonly read: readonly string[];
   readonly write: readonly string[];
   /** By argument: the paths that arguments name, with links followed. */
@@ -56,7 +56,7 @@ export async function resolvePlan(request: PlanRequest, o: PlanContext): Promise
 }
 
 /**
- * Like `resolvePlan`, for a version of the job that the catalog may no longer have. `before` are the secrets of the
+ * Like `resolvePlan`, for a revision of the job that the catalog may no longer have. `before` are the secrets of the
  * earlier run.
  */
 export async function resolveEntry(

@@ -54,7 +54,7 @@ export type PlanRequest = RunRequest & {
 export type SecurityPolicy = {
   readonly defaultProfile: SecurityProfile;
   readonly allowProfiles: readonly SecurityProfile[];
-  /** Absolute host paths. A job may be granted access below them. */
+  /** Full host paths. A job may be granted access below them. */
   readonly paths: readonly string[];
   /** Users of the host that jobs may run as. */
   readonly runAs: readonly string[];
@@ -123,7 +123,7 @@ export type PolicyContext = {
 export type Before = RunSecrets & Pick<Plan, 'storedArgs'>;
 
 /**
- * `entry` may be an older version of the job than the catalog has.
+ * `entry` may be an older revision of the job than the catalog has.
  * @throws Problem validation-error. Everything else that denies the run is in `denials`.
  */
 export async function planRun(

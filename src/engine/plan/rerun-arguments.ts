@@ -12,7 +12,7 @@ export type RerunRequest = {
   readonly from?: 'start' | 'failed' | { readonly step: string };
   /** These override the old arguments. */
   readonly args?: JsonObject;
-  /** Which version of the job to run; by default, the version of the old run. */
+  /** Which revision of the job to run; by default, the revision of the old run. */
   readonly revision?: 'latest';
 };
 

@@ -14,8 +14,8 @@ import { limitsOf } from '../bindings.ts';
 import type { Webhook, WebhookParts } from './webhook-parts.ts';
 import type { Warn } from './webhook-warnings.ts';
 
-type Catalogued = Pick<WebhookParts, 'catalog' | 'defaultTenant'>;
-type Parts = Catalogued & {
+type InCatalog = Pick<WebhookParts, 'catalog' | 'defaultTenant'>;
+type Parts = InCatalog & {
   readonly store: { readonly webhooks: Pick<WebhookStore, 'find' | 'findByToken'> };
 };
 
@@ -26,7 +26,7 @@ export type OpenWebhook = { readonly webhook: Webhook; readonly principal: Princ
 export type DeniedWebhook = { readonly webhook: Webhook & { readonly denied: Problem }; readonly principal: null };
 
 /** @throws Problem not-ready */
-export function webhooksOfJobs({ catalog, defaultTenant }: Catalogued): Webhook[] {
+export function webhooksOfJobs({ catalog, defaultTenant }: InCatalog): Webhook[] {
   return catalog.entries().flatMap((entry) => entry.definition.webhooks.map((one) => ofJob(entry, one, defaultTenant)));
 }
 
@@ -56,7 +56,7 @@ export function noWebhook(): Problem {
   return new Problem('webhook-not-found', 'There is no webhook at this address.');
 }
 
-function findOfJob(address: string, o: Catalogued): Webhook | undefined {
+function findOfJob(address: string, o: InCatalog): Webhook | undefined {
   const [, jobId = '', name = ''] = /^(.+)\/([^/]+)$/s.exec(address) ?? [];
   const entry = jobId === '' ? undefined : entryOf(jobId, o);
   if (!entry || entry instanceof Problem) return undefined;
@@ -77,7 +77,7 @@ function ofJob({ definition: { id: jobId }, source }: CatalogEntry, terms: JobWe
 }
 
 /** While its job no longer exists or is invalid, the webhook stays but takes no deliveries. */
-export function ofMade(made: MadeWebhook, o: Catalogued): Webhook {
+export function ofMade(made: MadeWebhook, o: InCatalog): Webhook {
   const entry = entryOf(made.jobId, o);
   const denied =
     entry instanceof Problem ? entry : (webhookRefusal(entry.definition.id, entry.source, made.secrets) ?? null);
@@ -107,7 +107,7 @@ export async function withPrincipal(webhook: Webhook, o: Makers): Promise<OpenWe
  * not after a 404.
  * @throws Problem not-ready
  */
-function entryOf(jobId: string, { catalog }: Catalogued): CatalogEntry | Problem {
+function entryOf(jobId: string, { catalog }: InCatalog): CatalogEntry | Problem {
   try {
     return catalog.find(jobId);
   } catch (error) {

@@ -1,4 +1,4 @@
-// Finds programs of the host by absolute path, in the server's own PATH and never in a job's.
+// Finds programs of the host by full path, in the server's own PATH and never in a job's.
 
 import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';

@@ -4,7 +4,7 @@ export type PasswdEntry = {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
-  /** null if the entry has no absolute path. */
+  /** null if the entry has no full path. */
   readonly home: string | null;
 };
 

@@ -16,7 +16,7 @@ import { type Run, runPath, type Step } from '../../words.ts';
 import styles from './StepRows.module.css';
 import { barsOf, isWork, type StepBar, type StepBars, wholeSpan } from './step-bars.ts';
 import { type Folds, type RestRow, rowsOf, type StepRow } from './step-rows.ts';
-import { instancesWords, stepNote, stepTime } from './step-words.ts';
+import { instancesWords, stepNote, stepTime, waitsForWords } from './step-words.ts';
 import type { Axis, Span } from './time-axis.ts';
 
 type RowsProps = {
@@ -56,7 +56,7 @@ function One({ row, of: o }: { readonly row: StepRow; readonly of: RowsProps }):
   }));
   const isChosen = o.chosen === id;
   const counts = instances.length > 0 ? instancesWords(instances) : null;
-  const note = stepNote(run, step, nowMs);
+  const note = stepNote(run, step, nowMs) || waitsForWords(run, step);
   const fold = (next: boolean): void => o.fold(row.key, next);
   return (
     <>

@@ -40,22 +40,27 @@ export function stepTime(step: Step, nowMs: number): string {
   return step.kind === 'approval' ? `${words} wait` : words;
 }
 
-/** Says what a step waits for, why it failed or did not run, or who approved it. Empty for a plain success. */
+/** Says why a step failed or did not run, who approved it, or when it is retried. Empty for a plain success. */
 export function stepNote(run: Run, step: Step, nowMs: number): string {
   const { status, message, reason, approval, attempt } = step;
   if (isKept(run, step)) return keptWords;
   if (approval) return answerWords(approval);
   if (status === 'waiting_approval') return message === null ? 'asks for approval' : `asks: “${message}”`;
   if (status === 'skipped' && reason === 'upstream_failed') return `needs ${missingNeed(run, step)}`;
-  if (status === 'pending') return pendingNote(run, step, nowMs);
+  if (status === 'pending') return retryNote(step, nowMs);
   if (status === 'success') return attempt > 1 ? `at attempt ${attempt}` : '';
   const why = status === 'running' ? '' : (ownMessage(step) ?? reasonWords(reason));
   return [attempt > 1 ? `attempt ${attempt}` : '', why].filter(Boolean).join(', ');
 }
 
-function pendingNote({ steps }: Run, { needs, not_before: notBefore, attempt }: Step, nowMs: number): string {
-  if (notBefore !== null && Date.parse(notBefore) > nowMs)
-    return `attempt ${attempt} starts at ${localTime(notBefore, nowMs)}`;
+function retryNote({ not_before: notBefore, attempt }: Step, nowMs: number): string {
+  if (notBefore === null || Date.parse(notBefore) <= nowMs) return '';
+  return `attempt ${attempt} starts at ${localTime(notBefore, nowMs)}`;
+}
+
+/** Names the unfinished steps that a pending step needs: "after build and lint". */
+export function waitsForWords({ steps }: Run, { status, needs }: Step): string {
+  if (status !== 'pending') return '';
   const open = steps.filter(({ step_id: id, finished_at: at }) => needs.includes(id) && at === null);
   return open.length === 0 ? '' : `after ${listWords(open.map(({ step_id: id }) => id))}`;
 }

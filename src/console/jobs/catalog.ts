@@ -1,4 +1,4 @@
-// The catalogue as the pages show it. No event reports a changed job file, so the catalogue is read every few seconds.
+// The catalog as the pages show it. No event reports a changed job file, so the catalog is read every few seconds.
 // If nothing has changed, this is cheap, because the browser sends the ETag of its cached answer by itself.
 
 import { useQueryClient } from '@tanstack/react-query';
@@ -42,7 +42,7 @@ function untagged<T>({ value }: Tagged<T>): T {
 }
 
 type KnownJob = {
-  /** The last valid version of the job; null: no valid version is known. */
+  /** The last valid revision of the job; null: no valid revision is known. */
   readonly read: Tagged<Job> | null;
   /** Why the job is invalid now; null: it is valid. */
   readonly problem: ApiProblem | null;
