@@ -372,6 +372,33 @@ test.each([false, true])(
   },
 );
 
+test.each([false, true])(
+  'while all schedules are paused, a broken job misses no times (with a restart in the pause: %s)',
+  async (isRestarted) => {
+    const root = dataFolder();
+    const jobs = { all: hourly({ catch_up: 'all' }) };
+    const write = (files: JobFiles) => writeJob(join(root, 'jobs/all'), files);
+    const first = await openClocked(root, start, { jobs });
+    await first.at('2026-06-01T01:00:01Z');
+    await write({ 'config.yaml': 'schedules:\n\t- cron' });
+    await first.rescan();
+    await first.at('2026-06-01T02:10:00Z');
+    await first.engine.schedules.pause('*', localPrincipal);
+    await first.at('2026-06-01T03:00:01Z');
+    if (isRestarted) await first.close();
+    const { at, fires, rescan, engine } = isRestarted ? await openClocked(root, '2026-06-01T03:30:00Z') : first;
+    await at('2026-06-01T04:10:00Z');
+    await engine.schedules.resume('*', localPrincipal);
+    expect(engine.health().schedules).toMatchObject({ detail: expect.stringContaining('start nothing') });
+    await at('2026-06-01T05:00:01Z');
+
+    await write(jobs.all);
+    await rescan();
+    await at('2026-06-01T05:30:00Z');
+    expect(await fires('all')).toEqual(['2026-06-01T01:00Z', '2026-06-01T05:00Z']);
+  },
+);
+
 test('once the engine is closed, no schedule starts a run', async () => {
   const { at, engine, fires } = await openClocked(dataFolder(), start, { jobs: { hourly: hourly() } });
   await engine.close();

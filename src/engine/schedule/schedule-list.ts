@@ -28,6 +28,8 @@ const keptMs = 30 * 86_400_000;
 type Change = {
   readonly wanted: readonly Schedule[];
   readonly gone?: readonly string[];
+  /** Schedules whose job cannot be read, and whose nominal times count again. */
+  readonly lost?: readonly string[];
   readonly atMs: number;
   readonly restart?: boolean;
   readonly write?: (tx: Transaction) => Promise<void>;
@@ -60,9 +62,9 @@ export function createScheduleList(o: Parts) {
   );
   const change = (change: Change) => changeSchedules(change, { store, tracking });
   const sourceOfJob = new Map<string, string>();
+  const mayReturn = mayReturnIn(catalog, sourceOfJob);
   /** The jobs of the schedules of job files, as far as they are known. */
   const jobOf = new Map<string, string>();
-  let standingStill: readonly string[] = [];
   let starts: Starts = new Map();
   let isLoaded = false;
   let generation: number | undefined;
@@ -77,12 +79,11 @@ export function createScheduleList(o: Parts) {
     const found = new Map(schedulesOf(catalog, o).map((schedule) => [schedule.id, schedule]));
     for (const { definition, source } of catalog.entries()) sourceOfJob.set(definition.id, source.name);
     for (const { id, jobId } of found.values()) jobOf.set(id, jobId);
-    const { api, ended, lost, goneBefore } = findGone(found, known, { catalog, tracking, sourceOfJob, jobOf });
+    const { api, ended, lost, goneBefore } = findGone(found, known, { catalog, tracking, jobOf, mayReturn });
     const goneStates = goneBefore.filter(tracking.isActive).flatMap((id) => tracking.stateOf(id) ?? []);
     await change({ wanted: [...api, ...found.values()], gone: [...ended, ...goneBefore], atMs });
     dropGone({ ended, lost, atMs }, { ...o, known, tracking });
     for (const [id, schedule] of found) known.set(id, schedule);
-    standingStill = brokenJobs({ catalog, tracking, jobOf });
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
     generation = seen;
     if (isFirst) await warnOfGone(goneStates, known.values(), o);
@@ -95,14 +96,14 @@ export function createScheduleList(o: Parts) {
     },
     schedules: () => known.values(),
     /** The broken jobs whose schedules start nothing until the jobs are corrected. */
-    standingStill: () => standingStill,
+    standingStill: () => brokenJobs({ catalog, tracking, jobOf }),
     find: (id: string) => known.get(id),
     tracking,
     timesOf,
     pauses,
     /** Pauses all schedules of a tenant, or resumes them. After they resume, only times from now on count. */
     setPaused: (tenant: string, pause: SchedulePause | null) =>
-      setPaused(tenant, pause, { store, clock, known, pauses, change }),
+      setPaused(tenant, pause, { ...o, known, pauses, change, tracking, jobOf, mayReturn }),
     /** Reads the database once, and the catalog whenever it has changed. */
     async refresh(): Promise<void> {
       if (!isLoaded) isLoaded = await loadSchedules(store, known, { tracking, pauses });
@@ -137,15 +138,13 @@ export function createScheduleList(o: Parts) {
 function findGone(
   found: ReadonlyMap<string, Schedule>,
   known: ReadonlyMap<string, Schedule>,
-  o: Known & { readonly sourceOfJob: ReadonlyMap<string, string> },
+  o: Known & { readonly mayReturn: MayReturn },
 ) {
   const { catalog, tracking, jobOf } = o;
   const missing = catalog.missing();
   const { api = [], job = [] } = Object.groupBy(known.values(), ({ source }) => source);
   const gone = job.filter(({ id }) => !found.has(id));
-  const isLost = ({ jobId }: Schedule): boolean =>
-    catalog.isBroken(jobId) || missing.includes(o.sourceOfJob.get(jobId) ?? '');
-  const { ended = [], lost = [] } = Object.groupBy(gone, (one) => (isLost(one) ? 'lost' : 'ended'));
+  const { ended = [], lost = [] } = Object.groupBy(gone, ({ jobId }) => (o.mayReturn(jobId) ? 'lost' : 'ended'));
   const mayBeBroken = (id: string): boolean => {
     const jobId = jobOf.get(id);
     return tracking.isActive(id) && (jobId === undefined ? catalog.invalid().length > 0 : catalog.isBroken(jobId));
@@ -170,6 +169,13 @@ function dropGone(
   for (const { id } of [...removed, ...lost]) o.known.delete(id);
 }
 
+type MayReturn = (jobId: string) => boolean;
+
+/** Whether a job that the catalog does not have is broken, or the folder of its source is missing. */
+function mayReturnIn(catalog: Catalog, sourceOfJob: ReadonlyMap<string, string>): MayReturn {
+  return (jobId) => catalog.isBroken(jobId) || catalog.missing().includes(sourceOfJob.get(jobId) ?? '');
+}
+
 type Known = {
   readonly catalog: Catalog;
   readonly tracking: Tracking;
@@ -178,7 +184,7 @@ type Known = {
 
 /** Finds the jobs of the schedules that the last server had. Only the last run of a schedule names its job. */
 async function readJobsOf(tracking: Tracking, jobOf: Map<string, string>, { runs }: Store): Promise<void> {
-  for (const id of tracking.restingIds().filter(tracking.isActive)) {
+  for (const id of tracking.restingIds()) {
     const runId = tracking.stateOf(id)?.lastFire?.runId;
     const run = runId === undefined ? undefined : await runs.summary(runId);
     if (run) jobOf.set(id, run.job_id);
@@ -195,11 +201,11 @@ function brokenJobs({ catalog, tracking, jobOf }: Known): string[] {
 
 /** Starts the schedules that fire from now on, and stops those that no longer do. */
 async function changeSchedules(
-  { wanted, gone = [], atMs, restart, write }: Change,
+  { wanted, gone = [], lost = [], atMs, restart, write }: Change,
   { store, tracking }: { readonly store: Store; readonly tracking: Tracking },
 ): Promise<void> {
   const { firing = [], idle = [] } = Object.groupBy(wanted, (one) => (tracking.mayFire(one) ? 'firing' : 'idle'));
-  const begins = new Set(idsOf(firing).filter((id) => !tracking.isActive(id) || restart));
+  const begins = new Set([...lost, ...idsOf(firing).filter((id) => !tracking.isActive(id) || restart)]);
   const rests = [...idsOf(idle), ...gone].filter(tracking.isActive);
   if (write || begins.size + rests.length > 0) {
     await store.db.transact(async (tx) => {
@@ -210,6 +216,7 @@ async function changeSchedules(
   }
   for (const id of rests) tracking.rest(id, { idleSinceMs: atMs });
   const begun = { sinceMs: atMs, idleSinceMs: null };
+  for (const id of lost) tracking.rest(id, begun);
   for (const schedule of firing) {
     tracking.foundAgain(schedule.id, atMs);
     tracking.track(schedule, begins.has(schedule.id) ? begun : {});
@@ -221,25 +228,36 @@ export function longDone(schedules: Iterable<Schedule>, nowMs: number): string[]
   return idsOf([...schedules].filter(({ source, atMs }) => source === 'api' && atMs !== null && atMs < nowMs - keptMs));
 }
 
+/**
+ * Pauses or resumes the schedules of a tenant, also those whose job cannot be read: the times in a pause do not count
+ * as missed when the job comes back. A schedule that the pause has stopped has been idle since the time of the pause.
+ */
 async function setPaused(
   tenant: string,
   pause: SchedulePause | null,
-  o: {
+  o: Known & {
     readonly store: Store;
     readonly clock: Clock;
+    readonly defaultTenant: string;
     readonly known: ReadonlyMap<string, Schedule>;
     readonly pauses: Pauses;
+    readonly mayReturn: MayReturn;
     readonly change: (change: Change) => Promise<void>;
   },
 ): Promise<void> {
-  const { store, pauses } = o;
+  const { store, pauses, tracking, known, jobOf } = o;
   const before = pauses.of(tenant);
   if ((before === undefined) === (pause === null)) return;
+  const covers = tenant === '*' || tenant === o.defaultTenant;
+  const absent = covers ? tracking.restingIds().filter((id) => !known.has(id) && o.mayReturn(jobOf.get(id) ?? '')) : [];
+  const isOver = (id: string): boolean =>
+    tracking.stateOf(id)?.idleSinceMs === before?.atMs && !pauses.isPaused(o.defaultTenant);
   pauses.set(tenant, pause);
   try {
     await o.change({
-      wanted: [...o.known.values()],
-      atMs: o.clock.now(),
+      wanted: [...known.values()],
+      ...(pause ? { gone: absent } : { lost: absent.filter(isOver) }),
+      atMs: pause?.atMs ?? o.clock.now(),
       write: (tx) => (pause ? store.schedules.pause(tx, tenant, pause) : store.schedules.resume(tx, tenant)),
     });
   } catch (error) {
