@@ -103,10 +103,15 @@ test('commands that end or decide a run accept neither a job nor part of an id t
   expect(several.stderr).toBe(
     `2 runs match ${shared}; choose one:\n  ${second}  gated  running\n  ${first}  gated  running\n`,
   );
-  for (const verb of ['cancel', 'approve', 'deny'])
+  expect(await flwd(dir, 'cancel', 'gated')).toEqual({
+    stdout: '',
+    stderr: `\`gated\` is a job, but an id of a run is needed: its last run is ${second} (running); flwd runs --job gated lists them, flwd cancel --job gated cancels all that have not ended\n`,
+    code: 3,
+  });
+  for (const verb of ['approve', 'deny'])
     expect(await flwd(dir, verb, 'gated')).toEqual({
       stdout: '',
-      stderr: `\`gated\` is a job, but an id of a run is needed: its last run is ${second} (running); flwd runs --job gated lists them${verb === 'cancel' ? ', flwd cancel --job gated cancels all that have not ended' : ''}\n`,
+      stderr: `\`gated\` is a job, but an id of a run is needed; waiting for an approval:\n  flwd ${verb} ${first} ask    ask?\n  flwd ${verb} ${second} ask    ask?\n`,
       code: 3,
     });
 
@@ -119,4 +124,7 @@ test('commands that end or decide a run accept neither a job nor part of an id t
   expect(await flwd(dir, 'cancel', unlike)).toMatchObject({ stdout: `cancelled ${first}\n`, code: 0 });
   expect(await flwd(dir, 'cancel', first)).toMatchObject({ stdout: `${first} was already cancelled\n`, code: 0 });
   expect(await flwd(dir, 'deny', second.slice(-8))).toMatchObject({ stdout: `denied ask of ${second}\n`, code: 0 });
+  expect((await flwd(dir, 'approve', 'gated')).stderr).toBe(
+    `\`gated\` is a job, but an id of a run is needed: its last run is ${second} (failed); flwd runs --job gated lists them\n`,
+  );
 });

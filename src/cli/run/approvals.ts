@@ -55,7 +55,7 @@ export async function decide(options: Options, operands: readonly string[], { co
   const output = createOutput(options);
   const comment = readValue(options, 'comment');
   return withSession(options, async (session) => {
-    const runId = await findRunId(session, word, { output });
+    const runId = await findRunId(session, word, { output, decision });
     const before = await session.client.call('getRun', { path: { run_id: runId } });
     const step = given === undefined ? stepThatWaits(before, decision, session) : namedStep(before, given);
     const answer = await sendDecision(session, runId, { step_id: step, decision, ...defined({ comment }) });

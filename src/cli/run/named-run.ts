@@ -14,6 +14,8 @@ type FindOptions = {
   readonly orLastOf?: boolean;
   /** The command can cancel all runs of a job. */
   readonly mayCancelAll?: boolean;
+  /** The command answers an approval. If the word is a job, the error lists its runs that wait for one. */
+  readonly decision?: 'approve' | 'deny';
 };
 
 const wholeId = /^run_[0-9A-Z]{26}$/;
@@ -32,10 +34,11 @@ const newest = 50;
  * @throws Refusal if several runs match, if a job is named where only a run will do, or if a job has no runs
  */
 export async function findRunId(
-  { client, command }: Session,
+  session: Session,
   word: string,
-  { output, orLastOf = false, mayCancelAll = false }: FindOptions,
+  { output, orLastOf = false, mayCancelAll = false, decision }: FindOptions,
 ): Promise<string> {
+  const { client, command } = session;
   if (wholeId.test(word)) return word;
   if (partOfId.test(word) && word.length >= shortestPart) {
     const { runs } = await client.call('listRuns', { query: { limit: recent } });
@@ -54,12 +57,29 @@ export async function findRunId(
     throw new Refusal(await noRunOf(word, { client, command }), exitCodes.notFound);
   if (!last) return word;
   if (!orLastOf) {
+    const asked = decision === undefined ? undefined : await approvalsOf(word, decision, session);
+    if (asked !== undefined) throw new Refusal(asked, exitCodes.notFound);
     const what = `\`${word}\` is a job, but an id of a run is needed: its last run is ${last.run_id} (${last.status})`;
     const all = mayCancelAll ? `, ${command('cancel', '--job', word)} cancels all that have not ended` : '';
     throw new Refusal(`${what}; ${command('runs', '--job', word)} lists them${all}`, exitCodes.notFound);
   }
   output.say(`using ${last.run_id}, the last run of ${last.job_id}`);
   return last.run_id;
+}
+
+/** Lists the approvals that runs of the job wait for; undefined if no run of the job waits. */
+async function approvalsOf(
+  job: string,
+  decision: 'approve' | 'deny',
+  { client, command }: Session,
+): Promise<string | undefined> {
+  const { approvals } = await client.call('listApprovals', { query: { state: 'waiting', job_id: job, limit: 6 } });
+  if (approvals.length === 0) return undefined;
+  const lines = approvals
+    .slice(0, 5)
+    .map(({ run_id: id, step_id: step, question }) => `  ${command(decision, id, step)}    ${question ?? ''}`);
+  const more = approvals.length > 5 ? ['  …'] : [];
+  return [`\`${job}\` is a job, but an id of a run is needed; waiting for an approval:`, ...lines, ...more].join('\n');
 }
 
 async function noRunOf(word: string, { client, command }: Pick<Session, 'client' | 'command'>): Promise<string> {
