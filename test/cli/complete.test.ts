@@ -157,6 +157,7 @@ test('with a server, completion offers runs, tokens and secrets; after the serve
   expect((await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read')).code).toBe(0);
   await index(dir);
   for (const command of ['logs', 'cancel', 'runs']) expect(await values(dir, command, '')).toEqual([runId]);
+  expect(await values(dir, 'artifacts', 'get', '')).toEqual([runId]);
   const [run] = await tab(dir, 'cancel', '');
   expect(run?.about).toMatch(/^(pending|running) {2}backup\/weekly$/);
   expect(await values(dir, 'cancel', runId, '')).toEqual([runId]);
