@@ -10,7 +10,7 @@ import { toDiscord } from './channel/discord.ts';
 import { toGotify } from './channel/gotify.ts';
 import { type Mail, originOfServer, toMail } from './channel/mail.ts';
 import { toNtfy } from './channel/ntfy.ts';
-import { toPagerDuty } from './channel/pagerduty.ts';
+import { changesNoIncident, toPagerDuty } from './channel/pagerduty.ts';
 import { ChannelError, type ChannelRequest, type OpenChannel, type ToRequest } from './channel/request.ts';
 import { toSlack } from './channel/slack.ts';
 import { toTeams } from './channel/teams.ts';
@@ -74,6 +74,9 @@ export function createChannels(o: {
   return {
     /** Sorted by name. */
     list: [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    /** Whether the channel has no use for the message, so that it is not sent. */
+    isOfNoUse: (name: string, message: Message): boolean =>
+      byName.get(name)?.type === 'pagerduty' && changesNoIncident(message),
     /**
      * @param takenBy the addresses that have already got the mail
      * @throws ChannelError when there is no such channel, or one of its secrets is not stored

@@ -124,6 +124,7 @@ async function attemptFor(reports: readonly Report[], o: Parts, signal: AbortSig
   const id = reports[0]?.notification.id ?? '';
   try {
     const request = await requestFor(reports, o);
+    if (request === null) return { isDelivered: true };
     const mayReach = await reachFor(reports, o);
     return await send({ id, request, mayReach, signer, clock, timeoutMs, signal });
   } catch (error) {
@@ -241,18 +242,21 @@ function settlement(before: DueNotification, attempt: Attempt, atMs: number, ran
   return { status: 'pending', attempts, error, takenBy, nextAtMs, atMs } as const;
 }
 
-/** @throws ChannelError when the message cannot be sent with the current flwd.yaml and stored secrets */
+/**
+ * Returns null if there is nothing to send.
+ * @throws ChannelError when the message cannot be sent with the current flwd.yaml and stored secrets
+ */
 async function requestFor(
   reports: readonly Report[],
   { channels, messages }: Pick<Parts, 'channels' | 'messages'>,
-): Promise<ChannelRequest | Mail> {
+): Promise<ChannelRequest | Mail | null> {
   const [first] = reports;
   invariant(first, 'a call has a notification');
   const { notification, run } = first;
   const { channel, webhook, event, takenBy } = notification;
   if (channel !== null) {
-    const message = reports.length === 1 ? messages.of(first) : messages.digest(reports);
-    return channels.requestFor(channel, await message, takenBy);
+    const message = await (reports.length === 1 ? messages.of(first) : messages.digest(reports));
+    return channels.isOfNoUse(channel, message) ? null : channels.requestFor(channel, message, takenBy);
   }
   const detail = notification.late ? { detail: notification.late.detail } : {};
   return webhookRequest(webhook, { run, event, at: happenedAt(first) }, detail);

@@ -40,6 +40,11 @@ export type Message = {
   readonly at: string;
   /** The same time in words, with its zone. */
   readonly time: string;
+  /**
+   * How many runs of the job have failed in a row: with this one, or before this success. 0 if the end of this run says
+   * nothing about whether the job works now, because a newer run has failed or succeeded before.
+   */
+  readonly failures: number;
   /** The step that waits for an approval. */
   readonly stepId: string | null;
   /** The name of this instance. */
@@ -112,7 +117,7 @@ export function createMessages(o: {
   /** Makes the message of a notification, without its lines. */
   async function aboutOf(report: Report): Promise<Message> {
     const { notification, run } = report;
-    const { id, event, stepId, late } = notification;
+    const { id, event, stepId, failures, late } = notification;
     const hasRun = notification.runId !== null;
     const job = run.job_id.split('/').map(encodeURIComponent).join('/');
     const moment = momentOf(report);
@@ -130,6 +135,7 @@ export function createMessages(o: {
       footer: hasRun ? `${context} · ${run.run_id}` : context,
       at: happenedAt(report),
       time: zonedTime(moment.atMs, moment.timezone),
+      failures,
       stepId,
       instance,
       where,
@@ -197,6 +203,7 @@ function sampleOf(id: string, at: string, o: Place & { readonly timezone: string
     footer: context,
     at,
     time: zonedTime(atMs, timezone),
+    failures: 0,
     stepId: null,
     instance,
     where,
@@ -277,7 +284,8 @@ async function reasonOf(
   ];
   const again = counts.length > 0 ? `${counts.join(', ')}. ` : '';
   const hint = error?.hint === undefined ? '' : ` Hint: ${plainText(error.hint)}.`;
-  return `${again}${first}${why.slice(1)}.${hint}`;
+  const newer = failures === 0 ? ' A newer run of the job has already succeeded.' : '';
+  return `${again}${first}${why.slice(1)}.${hint}${newer}`;
 }
 
 /** Leaves out the time in which the run waited for an approval. */

@@ -16,7 +16,7 @@ export type Decided = {
 /** `reported` is in the order of the journal. */
 export async function decide(
   reported: readonly ReportedRun[],
-  notifications: Pick<Store['notifications'], 'failing' | 'openDigests'>,
+  notifications: Pick<Store['notifications'], 'failing' | 'openDigests' | 'superseded'>,
   nowMs: number,
 ): Promise<Decided> {
   if (reported.length === 0) return { added: [], jobs: [] };
@@ -25,18 +25,20 @@ export async function decide(
   const changed = new Map<string, FailingJob>();
   const hasDigest = reported.some(({ notify }) => notify.some(({ digestMs }) => digestMs !== undefined));
   const digests = new Map(hasDigest ? await notifications.openDigests(nowMs) : []);
+  const superseded = new Set(await notifications.superseded(reported.filter(({ status }) => status === 'failed')));
 
   const added = reported.flatMap((run) => {
     const { tenant, jobId, runId, status } = run;
     const before = jobs.get(keyOf(run)) ?? { tenant, jobId, runId, failures: 0, told: {} };
     const told = { ...before.told };
-    // The success of a run that was created before the run that failed says nothing about the failure.
+    // The success of a run that was created before the run that failed says nothing about the failure. If a newer run
+    // has succeeded before this run failed, the job works.
     const isOlder = runId < before.runId;
-    const isOutdated = isOlder && status === 'success';
+    const isOutdated = (isOlder && status === 'success') || superseded.has(runId);
     const failures = isOutdated ? before.failures : failuresAfter(status, before.failures);
     const newest = isOlder ? before.runId : runId;
     const job = { tenant, jobId, runId: newest, failures, told: failures === 0 ? {} : told };
-    const rows = toNotifications(run, { before: isOutdated ? 0 : before.failures, told, digests, nowMs });
+    const rows = toNotifications(run, { isOutdated, before: isOutdated ? 0 : before.failures, told, digests, nowMs });
     if (failures !== before.failures) {
       jobs.set(keyOf(run), job);
       changed.set(keyOf(run), job);
@@ -65,6 +67,8 @@ function keyOf({ tenant, jobId }: Pick<FailingJob, 'tenant' | 'jobId'>): string 
 }
 
 type Facts = {
+  /** Whether the end of the run says nothing about whether the job works now. */
+  readonly isOutdated: boolean;
   /** How many runs in a row had failed before this one. */
   readonly before: number;
   /** When each receiver was last notified of each failure of the job. The rules update it. */
@@ -76,8 +80,8 @@ type Facts = {
 
 function toNotifications(run: ReportedRun, facts: Facts): NewNotification[] {
   const { runId, eventId, stepId, status, fingerprint } = run;
-  const { before, nowMs } = facts;
-  const failures = status === 'failed' ? before + 1 : before;
+  const { isOutdated, before, nowMs } = facts;
+  const failures = status === 'failed' && !isOutdated ? before + 1 : before;
   return run.notify.flatMap((rule, n): NewNotification[] => {
     if (rule.heartbeat) return [];
     const event = withoutRepeats(rule, eventOf(rule, status, before), { ...facts, fingerprint });

@@ -303,6 +303,34 @@ function createFailingJobs(read: Database['read']) {
       return rows.map((row) => ({ ...row, told: JSON.parse(row.told) }));
     },
 
+    /** Returns which of these failed runs ended after the success of a run of the same job that was created later. */
+    async superseded(failed: readonly Pick<ReportedRun, 'runId'>[]): Promise<readonly string[]> {
+      if (failed.length === 0) return [];
+      const rows = await read
+        .selectFrom('runs as failed')
+        .select('failed.id')
+        .where(
+          'failed.id',
+          'in',
+          failed.map(({ runId }) => runId),
+        )
+        .where((eb) =>
+          eb.exists(
+            eb
+              .selectFrom('runs as newer')
+              .select('newer.id')
+              .whereRef('newer.job_id', '=', 'failed.job_id')
+              .where('newer.status', '=', 'success')
+              .whereRef('newer.tenant', '=', 'failed.tenant')
+              .whereRef('newer.created_at', '>=', 'failed.created_at')
+              .whereRef('newer.id', '>', 'failed.id')
+              .whereRef('newer.finished_at', '<', 'failed.finished_at'),
+          ),
+        )
+        .execute();
+      return rows.map(({ id }) => id);
+    },
+
     async setFailing(tx: Transaction, { tenant, jobId, runId, failures, told }: FailingJob): Promise<void> {
       const changed = { run_id: runId, failures, told: JSON.stringify(told) };
       await tx.db

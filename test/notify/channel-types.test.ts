@@ -5,6 +5,7 @@ import { setImmediate as yieldNow } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import type { Channel, NotifyEvent } from '../../src/domain/notification.ts';
 import type { RunMove } from '../../src/domain/run.ts';
+import { createId } from '../../src/lib/ids.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { aChannel } from './a-channel.ts';
 import { dataFolder, openNotifier } from './a-notifier.ts';
@@ -169,6 +170,43 @@ test('pagerduty: a failure opens an incident, and the next success resolves the 
   expect(summary.length).toBeLessThanOrEqual(1_024);
   expect(opening.dedup_key.length).toBeLessThanOrEqual(255);
   expect(resolving).toEqual({ routing_key: 'R'.repeat(32), event_action: 'resolve', dedup_key: opening.dedup_key });
+});
+
+test('pagerduty: an incident is resolved only by a run that was created after the failed run, and the failure of an old run opens no incident', async () => {
+  const receiver = await startReceiver();
+  const channel = aChannel({ type: 'pagerduty', url: receiver.url, routingKey: 'R' });
+  const opened = await openNotifier(dataFolder(), { channels: [channel], publicUrl });
+  const rule = [{ on: ['failed', 'success'], channel: 'team' }] as const;
+  /** A run that is created now, and ends when the test says so. */
+  const created = () => ({ run: { createdAtMs: opened.time.nowMs, id: createId('run', opened.time.nowMs) } });
+  const delivered = (count: number) =>
+    vi.waitFor(() => expect(opened.notifier.outcomes.delivered).toBe(count), { timeout: 60_000 });
+  const actions = () => receiver.received.map(({ body }) => JSON.parse(body).event_action);
+
+  await opened.end(rule, 'succeed');
+  await delivered(1);
+  expect(actions()).toEqual([]);
+  const slow = created();
+  opened.time.nowMs += 60_000;
+  await opened.end(rule, 'fail');
+  await delivered(2);
+  await opened.end(rule, 'succeed', slow);
+  await delivered(3);
+  expect(actions()).toEqual(['trigger']);
+  const old = created();
+  opened.time.nowMs += 60_000;
+  await opened.end(rule, 'succeed');
+  await delivered(4);
+  expect(actions()).toEqual(['trigger', 'resolve']);
+
+  opened.time.nowMs += 60_000;
+  const oldId = await opened.end(rule, 'fail', old);
+  await delivered(5);
+  expect(actions()).toEqual(['trigger', 'resolve']);
+  expect(await opened.store.notifications.list(oldId)).toMatchObject([{ event: 'failed' }]);
+  await opened.end(rule, 'fail');
+  await delivered(6);
+  expect(actions()).toEqual(['trigger', 'resolve', 'trigger']);
 });
 
 test('webhook: a call is that of a job’s own webhook, with the message in words added', async () => {

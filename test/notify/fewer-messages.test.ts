@@ -2,6 +2,7 @@
 
 import { expect, test, vi } from 'vitest';
 import { eventAtEnd, type NotifyEvent } from '../../src/domain/notification.ts';
+import { createId } from '../../src/lib/ids.ts';
 import { answerWith, type Receiver, startReceiver } from '../support/receiver.ts';
 import { aChannel } from './a-channel.ts';
 import { dataFolder, type Opened, openNotifier, startMs } from './a-notifier.ts';
@@ -105,6 +106,26 @@ test('repeat: a different failure is reported at once, but no more than five of 
   second.time.nowMs += 24 * hourMs;
   await failing(second, 'disk full');
   await when(() => expect(told().at(-1)).toEqual(['still_failing', '2nd failure in a row. Disk full.']));
+});
+
+test('a run that fails after a newer run has succeeded is reported, but is not counted as a failure in a row', async () => {
+  const receiver = await startReceiver();
+  const channels = [aChannel({ type: 'webhook', url: receiver.url })];
+  const opened = await openNotifier(dataFolder(), { channels });
+  const rule = [{ on: ['failed', 'still_failing'], channel: 'team' }] as const;
+  const change = { error: { message: 'disk full' } };
+  const old = { createdAtMs: opened.time.nowMs, id: createId('run', opened.time.nowMs) };
+  opened.time.nowMs += minuteMs;
+  await opened.end(rule, 'succeed');
+  opened.time.nowMs += minuteMs;
+  await opened.end(rule, 'fail', { run: old, change });
+  await when(() => expect(receiver.received).toHaveLength(1));
+  await opened.end(rule, 'fail', { change });
+  await when(() => expect(receiver.received).toHaveLength(2));
+  expect(bodiesOf(receiver).map(({ data }) => [data.event, data.message.reason])).toEqual([
+    ['failed', 'Disk full. A newer run of the job has already succeeded.'],
+    ['failed', 'Disk full.'],
+  ]);
 });
 
 const digest = [{ on: ['failed', 'fixed'], channel: 'team', digestMs: 10 * minuteMs }] as const;

@@ -1,4 +1,5 @@
-// PagerDuty, Events API v2: a failure opens an incident for the job, and its next success resolves it.
+// PagerDuty, Events API v2: a failure opens an incident for the job, and its next success resolves it. The success of a
+// run that was created before the failed run does not count.
 // https://developer.pagerduty.com/docs/send-alert-event
 
 import { createHash } from 'node:crypto';
@@ -41,7 +42,16 @@ export const toPagerDuty: ToRequest = ({ url, routingKey }, message) => {
  */
 function keyOf({ event, instance, run }: Message): string {
   const { tenant, job_id: jobId, run_id: runId } = run;
-  const about = event === 'failed' || event === 'still_failing' || event === 'success' || event === 'fixed';
-  const key = JSON.stringify([instance, tenant, jobId, ...(about ? [] : [event, runId])]);
+  const key = JSON.stringify([instance, tenant, jobId, ...(isAboutJob(event) ? [] : [event, runId])]);
   return `flwd-${createHash('sha256').update(key).digest('hex')}`;
+}
+
+/** Whether the event says that the job fails or works. All these events of a job have the same incident. */
+function isAboutJob(event: Message['event']): boolean {
+  return event === 'failed' || event === 'still_failing' || event === 'success' || event === 'fixed';
+}
+
+/** Whether the message neither opens nor resolves an incident, because it does not say whether the job works now. */
+export function changesNoIncident({ event, failures }: Message): boolean {
+  return isAboutJob(event) && failures === 0;
 }
