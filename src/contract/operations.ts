@@ -61,6 +61,8 @@ export type OperationAudit = {
   readonly object: AuditObjectKind;
   /** The members of the body and the query that the log records. Never list a member that may hold a secret. */
   readonly keeps?: readonly string[];
+  /** A parameter of the query. If it is true, the request changes nothing, so the log does not record it. */
+  readonly unless?: string;
 };
 
 export type Operation = Route & {

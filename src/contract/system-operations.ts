@@ -181,7 +181,7 @@ export const systemOperations = {
     query: queryOf({ dry_run: Type.Optional(Type.Boolean({ description: 'Only report what would be removed' })) }),
     answers: [json(200, collected, 'How much was removed; `done` is false if there is more')],
     problems: ['not-ready'],
-    audit: { action: 'gc', object: 'instance', keeps: ['dry_run'] },
+    audit: { action: 'gc', object: 'instance', unless: 'dry_run' },
   },
   listWorkers: {
     ...routes.listWorkers,

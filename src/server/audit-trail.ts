@@ -72,6 +72,7 @@ export function createAuditTrail(o: {
         },
         async onSend(request, reply, payload) {
           if (reply.statusCode >= 400 || recorded.has(request) || written.has(request)) return payload;
+          if (changesNothing(request, audit)) return payload;
           written.add(request);
           const answer = membersOf(payload);
           const tenant = answer.tenant ?? tenants.get(request) ?? (request.principal.tenant || '*');
@@ -213,6 +214,11 @@ function operationOf(request: FastifyRequest): Operation | undefined {
   const { operation } = request.routeOptions.config;
   const all: Readonly<Record<string, Operation>> = operations;
   return operation !== undefined && Object.hasOwn(all, operation) ? all[operation] : undefined;
+}
+
+function changesNothing({ query }: FastifyRequest, { unless }: OperationAudit): boolean {
+  const members: Record<string, unknown> = { ...asObject(query) };
+  return unless !== undefined && members[unless] === 'true';
 }
 
 /** The first parameter of the path, such as `run_id` of `/runs/{run_id}/cancel`. */

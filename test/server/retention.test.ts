@@ -39,7 +39,7 @@ test('a page of a removed log says that the log was removed, and its stream ends
   expect(await stream.text()).toContain('event: end');
 });
 
-test('a dry run removes nothing', async () => {
+test('a dry run removes nothing, so the audit log does not record it', async () => {
   await using serving = await startServing({ retention: { runsMs: hourMs, eventsMs: hourMs }, nowMs: later });
   const run = await serving.addRun();
   await run.move('claim');
@@ -49,4 +49,8 @@ test('a dry run removes nothing', async () => {
   expect(JSON.parse(await answer.text())).toMatchObject({ done: true, removed: { runs: 1, logs: 1, events: 6 } });
   expect((await serving.fetch(`/runs/${run.id}`)).status).toBe(200);
   expect((await serving.post('/system/gc?dry=1', '')).status).toBe(400);
+
+  await serving.post('/system/gc', '');
+  const audit: { entries: { result: string }[] } = JSON.parse(await (await serving.fetch('/audit?action=gc')).text());
+  expect(audit.entries.filter(({ result }) => result === 'done')).toHaveLength(1);
 });
