@@ -143,8 +143,7 @@ const schedule = named('Schedule', {
     'its job is from an untrusted source, flwd.yaml does not define one of its calendars, or the limited token that created the schedule is no longer valid',
   ),
   missing_secrets: Type.Array(Type.String(), {
-    description:
-      'The stored secrets that its runs need and that are not stored. Empty if the caller lacks `runs:write`',
+    description: 'The secrets that its runs need, but that are not stored. Empty if the caller lacks `runs:write`',
   }),
   labels: Type.Record(Type.String(), Type.String()),
   next_fires: Type.Array(nextFire),

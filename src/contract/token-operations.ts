@@ -32,7 +32,7 @@ const tokenRequest = request('TokenRequest', {
       minItems: 1,
       maxItems: 64,
       description:
-        'The jobs to which to limit the token: patterns of ids, such as `reports/**`, or `tag:NAME` for jobs of trusted ' +
+        'The only jobs that the token can access: patterns of ids, such as `reports/**`, or `tag:NAME` for jobs of trusted ' +
         'sources with this tag; by default, all jobs. Other jobs and their runs answer 404',
     }),
   ),

@@ -1,4 +1,4 @@
-// Names the stored secrets that are missing, and that runs of schedules, triggers and webhooks need.
+// Names the secrets that runs of schedules, triggers and webhooks need, but that are not stored.
 
 import { type Catalog, entryOrNone } from '../catalog/catalog.ts';
 import { complain, type HostCheck } from '../domain/host-check.ts';

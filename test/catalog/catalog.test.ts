@@ -356,7 +356,7 @@ test('a job is broken while it, or a folder that it is in, is invalid', async ()
   expect(broken).toEqual(['group/a', 'typo']);
 });
 
-test('the log says that the schedules of a job start nothing when the job becomes invalid', async () => {
+test('when a job becomes invalid, the log says that its schedules start nothing', async () => {
   const root = makeSource({
     'nightly/config.yaml': 'command: [echo]\nschedules: [{cron: "30 2 * * *"}]\n',
     'manual/config.yaml': 'command: [echo]\n',

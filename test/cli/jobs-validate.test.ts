@@ -108,7 +108,7 @@ test('jobs validate --json prints valid and invalid jobs', async () => {
   });
 });
 
-test('jobs validate warns about a program that the host lacks, of a command or of a first line', async () => {
+test('jobs validate warns if the host lacks the program of a command, or of the first line of a script', async () => {
   const dir = createFolder();
   const steps =
     '[{id: a, command: [bash, -c, ":"]}, {id: b, command: [no-dump, shop]}, {id: c, command: [flwd_kv_get, n]}]';

@@ -61,7 +61,7 @@ test('a plan names the channels of the job that flwd.yaml does not have', async 
   expect(stderr).toContain("warning: the server has no channel 'team', which the job notifies");
 });
 
-test('a plan names the path in an argument that the sandbox would not show, and the permission to write', async () => {
+test('a plan names each path in an argument that the sandbox would not show, and the permission that shows it', async () => {
   const path = { type: 'string', format: 'path' };
   const config = {
     command: ['true'],
@@ -74,7 +74,7 @@ test('a plan names the path in an argument that the sandbox would not show, and 
     code: 0,
     stderr:
       'warning: the sandbox does not show /home/nina/www (src) to the job: if the host has it, allow it with ' +
-      '`permissions: {read: [{arg: src}]}` in config.yaml, or `write` to change it; the operator must list the path ' +
+      '`permissions: {read: [{arg: src}]}` in config.yaml (`write` if the job changes it); the operator must list the path ' +
       'in `security.paths` of flwd.yaml\n',
   });
   expect((await plan('--dest', '/etc/hosts')).stderr).not.toContain('warning: the sandbox');

@@ -108,7 +108,7 @@ test('a run that failed says why and what to change, also later and in the list'
   const why = 'exited with code 1: cat: /srv/flwd-none: No such file or directory (run.sh:2)';
   const hint =
     'the sandbox does not show /srv/flwd-none: if the host has it, allow it with `permissions: {read: ' +
-    '[{arg: target}]}`, or `write` to change it; the operator must list the path in `security.paths` of flwd.yaml';
+    '[{arg: target}]}` (`write` if the job changes it); the operator must list the path in `security.paths` of flwd.yaml';
   const seen = await flwd(dir, ...words);
   expect(seen).toMatchObject({ code: 1, stdout: '' });
   expect(seen.stderr).toMatch(/^failed in [\d.]+ m?s: (.*)\nhint: (.*)\nrun_/m);

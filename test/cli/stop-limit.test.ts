@@ -70,7 +70,7 @@ describe('a part of the server that does not stop', () => {
     const again = () => child.kill('SIGTERM');
     // The standard input is empty, so `flwd mcp` begins to stop at once.
     await prints(/now it hangs/);
-    // Not more often: a signal that arrives while the process ends would become the reason of its end.
+    // With a shorter interval, a signal could arrive while the process ends, and would become the reason of its end.
     await expect.poll(again, { interval: 2_000 }).toBe(false);
     expect((await ended).code).toBe(130);
   });

@@ -35,7 +35,7 @@ test.each([
   expect(eventWords({ ...event, event: 'step.finished', step_id: 'build', attempt: 2 }).what).toBe(ofStep);
 });
 
-test('an event for each signal of a cancel says who sent it', () => {
+test('if a cancel sends a signal, the event says that the server sent it', () => {
   const event = { id: 1, timestamp: '2026-11-30T00:00:00Z', event: 'run.cancelling' };
   expect(eventWords(event)).toEqual({ what: 'The run was asked to stop', why: '' });
   expect(eventWords({ ...event, step_id: 'build', signal: 'TERM', message: 'sent TERM to 2 processes' })).toEqual({

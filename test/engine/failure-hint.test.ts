@@ -129,7 +129,7 @@ describe('a hint is given for a file', () => {
     ['cat: /home/me/.pgpass: No such file or directory', '/home/me/.pgpass'],
     ["cat: '/srv/a b': No such file or directory", '"/srv/a b"'],
   ])('that the sandbox does not show: %s', (line, path) => {
-    expect(hintOf({ lines: [line] })).toContain(`\`permissions: {read: [${path}]}\`, or \`write\``);
+    expect(hintOf({ lines: [line] })).toContain(`\`permissions: {read: [${path}]}\` (\`write\``);
     expect(hintOf({ lines: [line], plan: { read: ['/srv', '/home'] } })).toBeUndefined();
     expect(hintOf({ lines: [line], isolation: { filesystem: 'host-read-only' } })).toBeUndefined();
   });
@@ -141,7 +141,7 @@ describe('a hint is given for a file', () => {
     'cat: /srv/www/index.html: No such file or directory',
   ])('that an argument names: %s', (line) => {
     const args = { keep: 3, src: '/srv/www' };
-    expect(hintOf({ lines: [line], args })).toContain('`permissions: {read: [{arg: src}]}`, or `write`');
+    expect(hintOf({ lines: [line], args })).toContain('`permissions: {read: [{arg: src}]}` (`write`');
     expect(hintOf({ lines: [line], args, plan: { read: ['/srv/www'] } })).toBeUndefined();
   });
 

@@ -258,7 +258,7 @@ test('the times that a schedule missed are recorded with their number, the reaso
   const missed =
     'The schedule started no run for 3 of its times, from 2026-06-01 03:00 CEST to 2026-06-01 05:00 CEST: ' +
     'flwd was not running from 2026-06-01 02:10 CEST to 2026-06-01 05:29:50 CEST. ' +
-    `To start them now: flwd backfill hourly --schedule ${id} --from 2026-06-01T03:00:00+02:00`;
+    `To start these runs now: flwd backfill hourly --schedule ${id} --from 2026-06-01T03:00:00+02:00`;
   expect(await list()).toEqual([`missed: ${missed}`]);
   await finished(await create('hourly'));
   await expect
@@ -280,7 +280,7 @@ test('a schedule that missed a time while its config.yaml was broken says so', a
   await rescan();
   expect(await to('2026-06-01T01:30:00Z')).toEqual([
     expect.stringContaining(
-      'no run for 2026-06-01 01:00 UTC: the job was invalid from 2026-06-01 00:10 UTC to 2026-06-01 01:30 UTC. To start it',
+      'no run for 2026-06-01 01:00 UTC: the job was invalid from 2026-06-01 00:10 UTC to 2026-06-01 01:30 UTC. To start this run',
     ),
   ]);
 });

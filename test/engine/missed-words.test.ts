@@ -11,7 +11,7 @@ const terms = { id: 'schedule_1', jobId: 'a b', timezone: 'UTC' } as Parameters<
 const said = (gaps: readonly (Gap | null)[], over: object = {}) =>
   missedWords(terms, { firstAtMs: at('02:00:00'), lastAtMs: at('02:00:00'), count: 1, hasMore: false, ...over }, gaps);
 
-const others = 'could not store it, could not read the job, or the clock was set past that time';
+const others = 'could not store the run or read the job, or the clock was set past that time';
 
 test.each<[string, (Gap | null)[]]>([
   ['flwd was not running from 2026-06-01 01:00 UTC to 2026-06-01 03:00:05 UTC', [gap('01:00:00', '03:00:05')]],
@@ -24,19 +24,19 @@ test.each<[string, (Gap | null)[]]>([
     [gap('00:00:00', '01:00:00'), gap('01:50:00', '04:00:00', { why: 'the job was invalid' })],
   ],
   [`flwd ${others}`, [gap('00:00:00', '01:00:00')]],
-  [`flwd was not running then, ${others}`, [gap('02:30:00', '03:00:00')]],
-  [`flwd was not running then, ${others}`, [null]],
+  [`flwd was not running then, or it ${others}`, [gap('02:30:00', '03:00:00')]],
+  [`flwd was not running then, or it ${others}`, [null]],
 ])('a missed time names only causes that are possible: %s', (why, gaps) => {
   expect(said(gaps)).toBe(
     `The schedule started no run for 2026-06-01 02:00 UTC: ${why}. ` +
-      `To start it now: flwd backfill 'a b' --schedule schedule_1 --from 2026-06-01T02:00:00+00:00`,
+      `To start this run now: flwd backfill 'a b' --schedule schedule_1 --from 2026-06-01T02:00:00+00:00`,
   );
 });
 
 test('if too many times were missed to count, the message says so', () => {
   const words = said([gap('01:00:00', '09:00:00')], { lastAtMs: at('08:00:00'), count: 100, hasMore: true });
   expect(words).toContain('more than 100 of its times, from 2026-06-01 02:00 UTC to 2026-06-01 08:00 UTC');
-  expect(words).toContain('To start them now: flwd backfill');
+  expect(words).toContain('To start these runs now: flwd backfill');
 });
 
 test('a refused start names the reason and the command, unless the schedule has no times to start later', () => {

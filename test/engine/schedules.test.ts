@@ -246,7 +246,7 @@ test('schedules run in the tenant of the caller who made them; those in config.y
   expect(own).toMatchObject({ created_by: `schedule:${schedule.id}` });
 });
 
-test('a server names at its start, once, the jobs that have lost all their schedules since the last server', async () => {
+test('when a server starts, it names once each job that has lost all its schedules since the last server', async () => {
   const root = dataFolder();
   const jobs = { gone: hourly(), kept: hourly(), changed: hourly(), released: hourly({ held: true }) };
   const first = await openClocked(root, start, { jobs });
@@ -263,7 +263,7 @@ test('a server names at its start, once, the jobs that have lost all their sched
   expect(without((await openClocked(root, '2026-06-01T01:40:00Z', { jobs: other })).log)).toEqual([]);
 });
 
-test('a server names at its start at most five jobs that have lost their schedules, and counts the others', async () => {
+test('when a server starts, it names at most five jobs that have lost their schedules, and counts the others', async () => {
   const root = dataFolder();
   const sevenOf = (job: ReturnType<typeof scheduled>) => ({ a: job, b: job, c: job, d: job, e: job, f: job, g: job });
   const first = await openClocked(root, start, { jobs: sevenOf(hourly()) });

@@ -89,7 +89,7 @@ test('repeat and digest also apply to what is late', async () => {
   expect(bodiesOf(receiver)[2]).toMatchObject({ type: 'channel.digest', data: { message: { headline: '2 late' } } });
 });
 
-test('a message about a late run that has ended before the message is sent says how it ended', async () => {
+test('if a late run has ended before the message about it is sent, the message says how the run ended', async () => {
   const receiver = await startReceiver();
   const rules = [{ jobs: ['**'], terms: { on: ['late'] }, to: ['team'] }] as const;
   const { add, end } = await opened(dataFolder(), rules, receiver);

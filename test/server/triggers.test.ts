@@ -202,7 +202,7 @@ test('at most 10,000 runs follow from one run, and the log has one line about th
   const started = (await results()).filter(({ result }) => result === 'started');
   expect(started.map(({ after_run: after }) => after)).toEqual([first.id, first.id]);
   expect(await read(`/runs/${started[0]?.run_id}`)).toMatchObject({ trigger: { chain: 1, first_run_id: first.id } });
-  const detail = `Triggers have started 10,000 runs after ${first.id} of crowd, and may not start more: give one of these triggers an \`if\`, or remove it.`;
+  const detail = `10,000 runs have followed from ${first.id} of crowd through triggers, and no more may follow: give one of these triggers an \`if\`, or remove it.`;
   const refused = (await results()).filter(({ result }) => result === 'refused');
   expect(refused).toMatchObject([1, 2].map(() => ({ problem: 'trigger-chain-too-long', detail })));
   expect(warnings.filter((line) => line.startsWith(first.id))).toEqual([

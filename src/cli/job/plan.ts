@@ -95,7 +95,7 @@ function describe(
     );
   for (const { arg, path } of plan.hidden_paths)
     output.warn(
-      `warning: the sandbox does not show ${path} (${arg}) to the job: if the host has it, allow it with \`permissions: {read: [{arg: ${arg}}]}\` in config.yaml, or \`write\` to change it; the operator must list the path in \`security.paths\` of flwd.yaml`,
+      `warning: the sandbox does not show ${path} (${arg}) to the job: if the host has it, allow it with \`permissions: {read: [{arg: ${arg}}]}\` in config.yaml (\`write\` if the job changes it); the operator must list the path in \`security.paths\` of flwd.yaml`,
     );
   for (const { step_id: id, job_id: jobId, detail } of plan.missing_step_secrets)
     output.warn(`warning: the step '${id}'${jobId === plan.job_id ? '' : ` of '${jobId}'`} would fail: ${detail}`);

@@ -120,7 +120,7 @@ function trendWords(change: number | null): string {
   if (change === null) return 'Median of each day';
   const percent = Math.round(Math.abs(change) * 100);
   const compared = percent === 0 ? 'the same as' : `${percent} % ${change > 0 ? 'above' : 'below'}`;
-  return `Median of each day. Over the last 7 days, it is ${compared} that of 30 days`;
+  return `Median of each day. The median of the last 7 days is ${compared} that of the last 30 days`;
 }
 
 export const Next = memo(function Next({ row: { next, invalid, loading } }: Props): ReactNode {

@@ -1,4 +1,4 @@
-// Finds the paths in arguments that the sandbox would not show to the job. It does not look whether the host has them,
+// Finds the paths in arguments that the sandbox would not show to the job. It does not check whether the host has them,
 // because the caller may not be allowed to know.
 
 import { argumentFields } from '../../domain/argument-fields.ts';

@@ -24,16 +24,16 @@ export type Missed = {
   readonly hasMore: boolean;
 };
 
-/** A run that starts up to this late is on time, so a time shortly after a gap may also be missed because of it. */
+/** A run may start this late and is still on time. So even a time shortly after a gap may be missed because of it. */
 const afterGapMs = 30_000;
 
 /** @param gaps what may have kept the schedule from starting runs; null if it is not known when flwd was not running */
 export function missedWords(schedule: Schedule, missed: Missed, gaps: readonly (Gap | null)[]): string {
   const { timezone } = schedule;
   const why = whyWords(missed, gaps, timezone);
-  const them = missed.count === 1 && !missed.hasMore ? 'it' : 'them';
+  const runs = missed.count === 1 && !missed.hasMore ? 'this run' : 'these runs';
   const command = backfillOf(schedule, missed.firstAtMs);
-  return `The schedule started no run for ${timesWords(missed, timezone)}: ${why}. To start ${them} now: ${command}`;
+  return `The schedule started no run for ${timesWords(missed, timezone)}: ${why}. To start ${runs} now: ${command}`;
 }
 
 export function refusedWords(schedule: Schedule, nominalAtMs: number, detail: string): string {
@@ -57,8 +57,8 @@ function whyWords({ firstAtMs, lastAtMs }: Missed, gaps: readonly (Gap | null)[]
     return `${why} from ${isExact ? '' : 'about '}${zonedTime(fromMs, timezone)} to ${zonedTime(toMs, timezone)}`;
   }
   const wasRunning = gaps.every((one) => one && firstAtMs > one.toMs + afterGapMs);
-  const others = 'could not store it, could not read the job, or the clock was set past that time';
-  return wasRunning ? `flwd ${others}` : `flwd was not running then, ${others}`;
+  const others = 'could not store the run or read the job, or the clock was set past that time';
+  return wasRunning ? `flwd ${others}` : `flwd was not running then, or it ${others}`;
 }
 
 function backfillOf({ id, jobId, timezone }: Schedule, firstAtMs: number): string {

@@ -56,7 +56,7 @@ export type ScheduleView = {
   readonly isDone: boolean;
   /** Why the job may not have a schedule; null if it may. */
   readonly denied: Problem | null;
-  /** The names of the stored secrets that its runs need, and that its tenant does not have. */
+  /** The names of the secrets that its runs need, but that its tenant does not have. */
   readonly missingSecrets: readonly string[];
   /** The newest run of the schedule, even if somebody started it by hand. */
   readonly lastRun: ScheduleRun | undefined;

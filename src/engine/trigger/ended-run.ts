@@ -93,6 +93,6 @@ async function tooManyRuns(firstRunId: string, { store }: TriggerParts): Promise
   const most = mostRunsOfChain.toLocaleString('en');
   return new Problem(
     tooLong,
-    `Triggers have started ${most} runs after ${firstRunId}${first ? ` of ${first.job_id}` : ''}, and may not start more: give one of these triggers an \`if\`, or remove it.`,
+    `${most} runs have followed from ${firstRunId}${first ? ` of ${first.job_id}` : ''} through triggers, and no more may follow: give one of these triggers an \`if\`, or remove it.`,
   );
 }

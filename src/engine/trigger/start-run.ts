@@ -25,7 +25,7 @@ export type TriggerEvent = {
   /** @throws Problem */
   readonly cause: () => Promise<Omit<TriggerCause, 'trigger_id'>>;
   /**
-   * Notes the event as dealt with. `refusal` says why no run starts; undefined if one does.
+   * Records that the event has been handled. `refusal` says why no run starts; it is undefined if a run starts.
    * @throws Problem idempotency-conflict if that was done already
    */
   readonly note: (tx: Transaction, refusal?: Problem) => Promise<void>;

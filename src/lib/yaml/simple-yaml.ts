@@ -12,7 +12,7 @@ const maxDepth = 32;
 const longestKey = 1024;
 const quotedText = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\n]|'')*'/;
 const closingBracket = /[\]}]/;
-/** What follows a quoted text or a closing bracket in a wrong text: no separator, no end, and no comment. */
+/** May not follow a quoted text or a closing bracket: only a separator, the end of the line or a comment may. */
 const wrongRest = /#| *[^\s,:\]}#]/;
 const startOfWord = /^|[\s[{,]/;
 const corners = [

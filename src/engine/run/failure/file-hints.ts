@@ -54,7 +54,7 @@ function hintForMissing(path: string | undefined, line: string, failed: FailedAt
   const lead = path.startsWith('/etc/')
     ? 'the sandbox shows only a few files of /etc'
     : `the sandbox does not show ${path}`;
-  return `${lead}: if the host has it, allow it with ${permissionToRead(path, failed)}, or \`write\` to change it; ${operator}`;
+  return `${lead}: if the host has it, allow it with ${permissionToRead(path, failed)} (\`write\` if the job changes it); ${operator}`;
 }
 
 /** The hint for a path that the script may not write to. */

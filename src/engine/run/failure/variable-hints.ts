@@ -60,14 +60,14 @@ function isOwn(name: string): boolean {
 
 function hintForOwn(name: string, argumentNames: readonly string[]): string {
   if (name === 'FLWD_SCHEDULED_AT')
-    return 'only runs of schedules and backfills have this variable: write ${FLWD_SCHEDULED_AT:-} to allow other runs';
+    return 'only runs of schedules and backfills have this variable: if the job also has other runs, write ${FLWD_SCHEDULED_AT:-}';
   if (name.startsWith('FLWD_ARG_')) return hintForArgument(name, argumentNames);
   if (name.startsWith('FLWD_STEP_') && name !== 'FLWD_STEP')
     return `a step gets the outputs of the steps that it \`needs\`, and no such step has one for ${name}: a step writes its outputs as \`key=value\` to its $FLWD_OUTPUT_FILE`;
   if (name === 'FLWD_ITEM')
-    return 'only a step with `foreach` has this variable, for items shorter than 128 KiB: write ${FLWD_ITEM:-} to allow other steps';
+    return 'only a step with `foreach` has this variable, for items shorter than 128 KiB: if other steps run the script, too, write ${FLWD_ITEM:-}';
   if (name.startsWith('FLWD_MATRIX_'))
-    return `only a step whose \`matrix\` has a value for it gets this variable: write \${${name}:-} to allow other steps`;
+    return `only a step whose \`matrix\` has a value for it gets this variable: if other steps run the script, too, write \${${name}:-}`;
   const lead = `flwd sets no variable ${name}`;
   const meant = meantBy(name);
   if (meant.length === 0) return `${lead}: docs/jobs.md lists those that a script gets`;
