@@ -12,6 +12,9 @@ import type { Trace } from './trigger/trace.ts';
 export const runStatuses = ['pending', 'running', 'success', 'failed', 'cancelled'] as const;
 export type RunStatus = (typeof runStatuses)[number];
 
+/** Why a run waits while its instance cannot start runs yet, or no longer. */
+export const startingWords = 'the server is starting or stopping';
+
 export type RunReason =
   | 'exit'
   | 'signal'

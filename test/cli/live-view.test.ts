@@ -26,7 +26,7 @@ test('a run shows its lines, and below them its duration, steps and progress', a
     pack: {
       'config.yaml': JSON.stringify({
         steps: [
-          { id: 'list', command: ['echo', 'listed'] },
+          { id: 'list', matrix: { n: [1, 2] }, command: ['echo', 'listed'] },
           { id: 'copy', needs: ['list'], command: './copy.sh' },
         ],
       }),
@@ -37,14 +37,14 @@ test('a run shows its lines, and below them its duration, steps and progress', a
   const terminal = await terminalIn(dir);
   await terminal.flwd('pack');
   const seen = await terminal.sees(
-    /pack runs {2}\d.* step 1\/2: copy {2}(about .* left {2})?\[█{8}·{12}\] 40 % of the files$/m,
+    /pack runs {2}\d.* 1\/2 steps: copy {2}(about .* left {2})?\[█{8}·{12}\] 40 % of the files$/m,
   );
-  expect(seen).toMatch(/^list \| listed$/m);
+  expect(seen).toMatch(/^list\[.+\] \| listed$/m);
   const [, runId = ''] = /run_(\w+)/.exec((await import('node:fs')).readdirSync(join(dataDir, 'runs')).join(' ')) ?? [];
   writeFileSync(join(dataDir, 'runs', `run_${runId}`, 'workspace', 'go'), '');
   const after = await terminal.sees(/success in(.*\n)*\[0\] ready>$/);
   expect(after).toMatch(/^copy \| copied\nsuccess in \d/m);
-  expect(after).not.toMatch(/step 1\/2/);
+  expect(after).not.toMatch(/1\/2 steps/);
   expect(await terminal.screen({ colours: true })).toContain('\u001B[32msuccess');
 });
 

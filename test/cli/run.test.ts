@@ -341,6 +341,40 @@ test('without a server, --detach says that a run is left waiting for approval', 
   expect(left.stderr).toContain(`it waits for approval: flwd approve ${left.stdout.trim()}\n`);
 });
 
+test('without a server, --detach says which limit keeps a run from starting, and returns', async () => {
+  const { dir } = await createInstance({
+    gated: {
+      'config.yaml': JSON.stringify({ concurrency: { limit: 1 }, steps: [{ id: 'ask', approval: { text: 'Go?' } }] }),
+    },
+  });
+  const first = await flwd(dir, 'gated', '--detach');
+  const second = await flwd(dir, 'gated', '--detach');
+  expect(second.code).toBe(0);
+  expect(second.stderr).toMatch(
+    /^it waits: only one run of gated at a time; `flwd logs run_\w+ --follow` or `flwd serve` starts it later$/m,
+  );
+  const follower = start(dir, ['logs', second.stdout.trim(), '--follow']);
+  await flwd(dir, 'deny', first.stdout.trim());
+  await expect
+    .poll(async () => JSON.parse((await flwd(dir, 'runs', second.stdout.trim(), '--json')).stdout).waiting_approval)
+    .toHaveLength(1);
+  follower.child.kill('SIGINT');
+});
+
+test('without a terminal, one line says why a run waits', async () => {
+  const instance = await createInstance({
+    gated: {
+      'config.yaml': JSON.stringify({ concurrency: { limit: 1 }, steps: [{ id: 'ask', approval: { text: 'Go?' } }] }),
+    },
+  });
+  const served = await instance.serve();
+  await served.start('gated');
+  const second = start(instance.dir, ['gated']);
+  await second.prints(/^gated waits: only one run of gated at a time$/m);
+  await flwd(instance.dir, 'cancel', '--job', 'gated', '--yes');
+  expect((await second.ended).stderr.match(/ waits: /g)).toHaveLength(1);
+});
+
 test('a token that may run jobs but not read artifacts still gets the exit code of the run', async () => {
   const { dir, dataDir, serve } = await createInstance(jobs);
   await serve();

@@ -4,6 +4,7 @@ import type { Client } from '../../client/client.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
 import { secondsWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { startingWords } from '../../domain/run.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../terminal/output.ts';
 import type { StepLabels } from './step-labels.ts';
@@ -33,6 +34,8 @@ export function createRunProgress(
   },
 ) {
   const startedMs = Date.now();
+  /** The instances of a step do not count. */
+  const counted = new Set(o.steps);
   const ended = new Set<string>();
   /** The labels of running steps, by step. */
   const running = new Map<string, string>();
@@ -62,7 +65,7 @@ export function createRunProgress(
     }
     if (event === 'step.finished' || event === 'step.skipped') {
       running.delete(step);
-      ended.add(step);
+      if (counted.has(step)) ended.add(step);
       if (asking.delete(step) && asking.size === 0) waitedMs += Date.now() - askedMs;
     }
     if (o.steps.length === 0) return;
@@ -73,6 +76,8 @@ export function createRunProgress(
   }
 
   return {
+    /** Null if the run does not wait, or only for its instance to start. */
+    whyWaiting: (): string | null => (waiting === startingWords ? null : waiting),
     text(): string {
       const sign = o.output.paint('busy', frames[turn++ % frames.length] ?? '');
       const state = isCancelling
@@ -81,7 +86,7 @@ export function createRunProgress(
           ? 'runs'
           : `waits${waiting ? `: ${waiting}` : ''}`;
       const time = secondsWords(Date.now() - startedMs - waitedMs);
-      const steps = o.steps.length === 0 ? '' : `  step ${ended.size}/${Math.max(o.steps.length, ended.size)}`;
+      const steps = o.steps.length === 0 ? '' : `  ${ended.size}/${counted.size} steps`;
       const names = running.size > 0 && o.steps.length > 0 ? `: ${[...running.values()].join(', ')}` : '';
       const left = asking.size === 0 && !isCancelling ? leftOf({ workingSinceMs, waitedMs, progress, expectedMs }) : '';
       return `${sign} ${run.job_id} ${state}  ${time}${steps}${names}${left}${barOf(progress)}`;

@@ -21,6 +21,7 @@ import { nameSubRuns } from './sub-runs.ts';
 type Run = AnswerOf<'getRun'>;
 
 const redrawMs = 200;
+const waitedMs = 2_000;
 
 export type WatchedRun = {
   readonly runId: string;
@@ -86,6 +87,13 @@ export async function watchRun(
   if (output.isVerbose) output.say(`${runId} of ${jobId}, ${session.where}`);
   const events = progress.follow(client, over.signal).catch(() => undefined);
   const redraw = setInterval(() => status.show(progress.text()), redrawMs);
+  // Without a status line, one line says why the run waits.
+  const explain = setInterval(() => {
+    const why = progress.whyWaiting();
+    if (why === null || status.isShown) return;
+    output.say(`${jobId} waits: ${why}`);
+    clearInterval(explain);
+  }, waitedMs);
   const endLook = onLost(session, runId, () => leaving.abort());
   try {
     await followLog(client, runId, {
@@ -101,6 +109,7 @@ export async function watchRun(
   } finally {
     endLook();
     clearInterval(redraw);
+    clearInterval(explain);
     status.close();
     interrupts.release();
     over.abort();

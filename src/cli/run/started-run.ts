@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { isKept } from '../../client/shown-steps.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { isFinished } from '../../domain/run.ts';
+import { isFinished, startingWords } from '../../domain/run.ts';
 import { traceOfEnvironment } from '../../domain/trigger/trace.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -65,7 +65,11 @@ export async function detach(session: Session, runId: string, output: Output): P
       output.say(`waiting for ${runId} to start: no server is running on ${session.where}`);
       run = await untilUnderWay(session, runId);
     }
-    if (run.steps.some((step) => step.status === 'waiting_approval'))
+    if (run.status === 'pending')
+      output.say(
+        `it waits: ${run.waiting}; \`${session.command('logs', runId, '--follow')}\` or \`${session.command('serve')}\` starts it later`,
+      );
+    else if (run.steps.some((step) => step.status === 'waiting_approval'))
       output.say(`it waits for approval: ${session.command('approve', runId)}`);
     else if (!isFinished(run.status))
       output.say(
@@ -84,11 +88,15 @@ function isUnderWay({ status, steps }: Run): boolean {
 /** After one of these events, nothing has to be started for the run before a process ends or a person decides. */
 const goesOnAlone = new Set(['step.started', 'step.waiting_approval', 'run.finished']);
 
+/** Returns also when a limit keeps the run from starting. */
 async function untilUnderWay({ client }: Session, runId: string): Promise<Run> {
   const leave = new AbortController();
   try {
     const events = client.stream('getRunEvents', { path: { run_id: runId }, signal: leave.signal });
-    for await (const { event } of events) if (goesOnAlone.has(event)) break;
+    for await (const { event, data } of events) {
+      if (goesOnAlone.has(event)) break;
+      if (event === 'run.waiting' && data.status === 'pending' && data.message !== startingWords) break;
+    }
     return await client.call('getRun', { path: { run_id: runId } });
   } finally {
     leave.abort();

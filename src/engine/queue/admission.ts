@@ -2,6 +2,7 @@
 
 import type { Concurrency } from '../../domain/job.ts';
 import { Problem } from '../../domain/problem.ts';
+import { startingWords } from '../../domain/run.ts';
 import type { Slots } from '../run/slots.ts';
 import type { ConcurrencyGroup, ConcurrencyGroups, GroupRun } from './concurrency-groups.ts';
 import type { FairQueue } from './fair-queue.ts';
@@ -22,7 +23,6 @@ export type QueueState = {
 };
 
 const queueFullRetrySeconds = 5;
-export const startingWords = 'the server is starting or stopping';
 
 export function admit(state: QueueState, { onConflict, ...run }: CandidateRun): Admission {
   const group = groupOfRun(run);

@@ -1,8 +1,9 @@
 // The queue of a single server: in memory, on top of the fair queue. Each function decides before it returns its
 // promise, so nothing can happen between the decision and the claim of the slot.
 
+import { startingWords } from '../../domain/run.ts';
 import type { Slot, Slots } from '../run/slots.ts';
-import { admit, isBlocked, isFull, outlookOf, permit, type QueueState, startingWords, whyWait } from './admission.ts';
+import { admit, isBlocked, isFull, outlookOf, permit, type QueueState, whyWait } from './admission.ts';
 import { createConcurrencyGroups, groupId } from './concurrency-groups.ts';
 import { createFairQueue, type QueueItem } from './fair-queue.ts';
 import type { Claim, Queue, QueueLimits } from './queue.ts';
