@@ -4,6 +4,7 @@ import { appendFileSync, chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, 
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
+import { checkVersion } from '../../src/cli/admin/doctor.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
@@ -302,6 +303,19 @@ test('schedules and webhooks that can start nothing are named, with what to do',
     );
   expect((await flwd(dir, 'schedules')).stdout).toMatch(/ dated .* no calendar {2,}The server does not know/);
   await restarted.stop();
+});
+
+test('a running server of another version is named', () => {
+  expect(checkVersion('0.1.0', '0.1.1')).toEqual([
+    {
+      name: 'version',
+      status: 'warn',
+      detail: 'the running server is flwd 0.1.0, but this command is flwd 0.1.1',
+      fix: 'restart the server',
+    },
+  ]);
+  expect(checkVersion('0.1.1', '0.1.1')).toEqual([]);
+  expect(checkVersion(undefined, '0.1.1')).toEqual([]);
 });
 
 testWith('bwrap')('a flwd.yaml that was changed since the server started is named', async () => {

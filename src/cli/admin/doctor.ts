@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs';
 import type { Client } from '../../client/client.ts';
 import { type HostCheck, warn } from '../../domain/host-check.ts';
+import { packageVersion } from '../../instance/version.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -19,7 +20,12 @@ export async function run(options: Options): Promise<ExitCode> {
   const { examineHost } = await import('../../operator.ts');
   const served = await askServer(config.instance.dataDir, readServed);
   const { checks: ofHost, canRunDefault, canServe } = await examineHost(config, served);
-  const checks = [...ofHost, ...checkAge(file, served?.startedAtMs), ...(await checkTakeover(config, served))];
+  const checks = [
+    ...ofHost,
+    ...checkAge(file, served?.startedAtMs),
+    ...checkVersion(served?.version),
+    ...(await checkTakeover(config, served)),
+  ];
   const { defaultProfile } = config.security;
   if (options.has('json'))
     process.stdout.write(
@@ -39,14 +45,21 @@ async function readServed(server: Client) {
     sources,
     broken,
     schedules: pages.flatMap(({ schedules }) => schedules),
-    startedAtMs: await startOf(server),
+    ...(await readHealth(server)),
   };
 }
 
-/** Returns when the server started, or up to a second later. Returns undefined if the server is unhealthy. */
-async function startOf(server: Client): Promise<number | undefined> {
+/** `startedAtMs` is when the server started, or up to a second later. An unhealthy server returns neither field. */
+async function readHealth(server: Client): Promise<{ readonly startedAtMs?: number; readonly version?: string }> {
   const health = await server.call('getHealth').catch(() => undefined);
-  return health && systemClock.now() - health.uptime_seconds * 1000;
+  return health ? { startedAtMs: systemClock.now() - health.uptime_seconds * 1000, version: health.version } : {};
+}
+
+export function checkVersion(running: string | undefined, own = packageVersion()): HostCheck[] {
+  if (running === undefined || running === own) return [];
+  return [
+    warn('version', `the running server is flwd ${running}, but this command is flwd ${own}`, 'restart the server'),
+  ];
 }
 
 function checkAge(file: string | null, startedAtMs = Infinity): HostCheck[] {
