@@ -55,6 +55,8 @@ export type ScheduleState = {
   readonly notBeforeMs: number | null;
   readonly lastFire: Fire | null;
   readonly lastError: FireError | null;
+  /** The job that it starts; null if the schedule has not been active since flwd began to store this. */
+  readonly jobId: string | null;
 };
 
 /** The calls that report successes of a schedule. Only the newest success is reported. */

@@ -375,6 +375,8 @@ export type ScheduleStateRow = {
   not_before: number | null;
   last_fire: string | null;
   last_error: string | null;
+  /** The job that the schedule starts; null if the schedule has not been active since flwd began to store this. */
+  job_id: string | null;
 };
 
 /**

@@ -258,7 +258,7 @@ test('when a server starts, it names once each job that has lost all its schedul
   const without = (log: Clocked['log']) => log.filter(({ msg }) => String(msg).includes('of the last server are gone'));
   const other = { gone: scheduled(), released: scheduled(), changed: scheduled({ cron: '30 * * * *' }) };
   const second = await openClocked(root, '2026-06-01T01:30:30Z', { jobs: other });
-  expect(without(second.log)).toMatchObject([{ level: 40, jobs: 'gone', other_schedules: 1 }]);
+  expect(without(second.log)).toMatchObject([{ level: 40, jobs: 'gone, released' }]);
   await second.close();
   expect(without((await openClocked(root, '2026-06-01T01:40:00Z', { jobs: other })).log)).toEqual([]);
 });
@@ -335,11 +335,12 @@ test.each([false, true])(
   async (isRestarted) => {
     const root = dataFolder();
     const all = hourly({ catch_up: 'all' });
-    const jobs = { skips: hourly(), last: hourly({ catch_up: 'last' }), all, removed: all, fine: hourly() };
+    const yearly = scheduled({ cron: '0 0 1 1 *' });
+    const jobs = { skips: hourly(), last: hourly({ catch_up: 'last' }), all, removed: all, fine: hourly(), yearly };
     const write = (name: string, files: JobFiles) => writeJob(join(root, 'jobs', name), files);
     const first = await openClocked(root, start, { jobs });
     await first.at('2026-06-01T01:00:01Z');
-    for (const name of ['skips', 'last', 'all', 'removed'])
+    for (const name of ['skips', 'last', 'all', 'removed', 'yearly'])
       await write(name, { 'config.yaml': 'schedules:\n\t- cron' });
     await first.rescan();
     await first.at('2026-06-01T02:00:01Z');
@@ -352,11 +353,11 @@ test.each([false, true])(
     await at('2026-06-01T03:00:01Z');
     expect(engine.health().schedules).toEqual({
       status: 'degraded',
-      detail: 'the schedules of these jobs start nothing, because the jobs are invalid: all, last, skips',
+      detail: 'the schedules of these jobs start nothing, because the jobs are invalid: all, last, skips, yearly',
     });
     expect(log).not.toContainEqual(expect.objectContaining({ msg: expect.stringContaining('are gone') }));
 
-    for (const name of ['skips', 'last', 'all', 'removed'] as const) await write(name, jobs[name]);
+    for (const name of ['skips', 'last', 'all', 'removed', 'yearly'] as const) await write(name, jobs[name]);
     await rescan();
     await at('2026-06-01T03:30:00Z');
     expect(engine.health().schedules).toEqual({ status: 'ok' });

@@ -75,6 +75,7 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     expect(await fire(nowMs + minuteMs)).toBe(true);
     expect(await fire(nowMs + minuteMs, 'run_2')).toBe(false);
     expect(await fire(nowMs, 'run_3')).toBe(false);
+    await store.database.transact((tx) => store.schedules.setJob(tx, 'schedule_1', 'etl/load'));
     expect(await state()).toEqual({
       sinceMs: nowMs,
       settledAtMs: nowMs + minuteMs,
@@ -83,6 +84,7 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
       notBeforeMs: null,
       lastFire: { nominalAtMs: nowMs + minuteMs, atMs: nowMs + minuteMs + 7, runId: 'run_1' },
       lastError: null,
+      jobId: 'etl/load',
     });
   });
 

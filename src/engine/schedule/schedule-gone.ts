@@ -5,34 +5,22 @@ import { type Catalog, entryOrNone } from '../../catalog/catalog.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
 import { listSome } from '../../lib/list-some.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { Store } from '../../store/open.ts';
 
 /**
- * Names jobs that have lost all their schedules. If there are many, names only some, and counts the others.
+ * Names jobs that have lost all their schedules.
  * @param gone the states of the schedules that were active when the last server stopped, and that no longer exist
  * @param present all schedules that exist now
  */
-export async function warnOfGone(
+export function warnOfGone(
   gone: readonly ScheduleState[],
   present: Iterable<Schedule>,
-  { store, log }: { readonly store: Store; readonly log: Logger },
-): Promise<void> {
+  log: Pick<Logger, 'warn'>,
+): void {
   const withSchedule = new Set([...present].map(({ jobId }) => jobId));
-  const lost = new Set<string>();
-  // Only the last run of a schedule names its job. A schedule that was released, for example by `flwd takeover`, but
-  // has started no run yet, is only counted.
-  let unnamed = 0;
-  for (const { lastFire, held } of gone) {
-    const run = lastFire === null ? undefined : await store.runs.summary(lastFire.runId);
-    if (run && !withSchedule.has(run.job_id)) lost.add(run.job_id);
-    if (!run && held === false) unnamed += 1;
-  }
-  if (lost.size + unnamed === 0) return;
+  const lost = new Set(gone.flatMap(({ jobId }) => (jobId === null || withSchedule.has(jobId) ? [] : jobId)));
+  if (lost.size === 0) return;
   log.warn(
-    {
-      ...(lost.size > 0 && { jobs: listSome([...lost].toSorted()) }),
-      ...(unnamed > 0 && { other_schedules: unnamed }),
-    },
+    { jobs: listSome([...lost].toSorted()) },
     'schedules of the last server are gone, so nothing starts their jobs',
   );
 }

@@ -31,7 +31,10 @@ export async function releaseSchedule(
     notBeforeMs: after > nowMs ? after : null,
     idleSinceMs: isOn ? null : nowMs,
   };
-  await store.db.transact((tx) => store.schedules.release(tx, schedule.id, release));
+  await store.db.transact(async (tx) => {
+    await store.schedules.release(tx, schedule.id, release);
+    await store.schedules.setJob(tx, schedule.id, schedule.jobId);
+  });
   if (isOn) tracking.track(schedule, { ...release, held: false });
   else tracking.rest(schedule.id, { ...release, held: false });
 }

@@ -63,8 +63,6 @@ export function createScheduleList(o: Parts) {
   const change = (change: Change) => changeSchedules(change, { store, tracking });
   const sourceOfJob = new Map<string, string>();
   const mayReturn = mayReturnIn(catalog, sourceOfJob);
-  /** The jobs of the schedules of job files, as far as they are known. */
-  const jobOf = new Map<string, string>();
   let starts: Starts = new Map();
   let isLoaded = false;
   let generation: number | undefined;
@@ -75,18 +73,16 @@ export function createScheduleList(o: Parts) {
     const isFirst = generation === undefined;
     const atMs = clock.now();
     if (isFirst) starts = await openStarts(store, atMs);
-    if (isFirst && catalog.invalid().length > 0) await readJobsOf(tracking, jobOf, store);
     const found = new Map(schedulesOf(catalog, o).map((schedule) => [schedule.id, schedule]));
     for (const { definition, source } of catalog.entries()) sourceOfJob.set(definition.id, source.name);
-    for (const { id, jobId } of found.values()) jobOf.set(id, jobId);
-    const { api, ended, lost, goneBefore } = findGone(found, known, { catalog, tracking, jobOf, mayReturn });
+    const { api, ended, lost, goneBefore } = findGone(found, known, { catalog, tracking, mayReturn });
     const goneStates = goneBefore.filter(tracking.isActive).flatMap((id) => tracking.stateOf(id) ?? []);
     await change({ wanted: [...api, ...found.values()], gone: [...ended, ...goneBefore], atMs });
     dropGone({ ended, lost, atMs }, { ...o, known, tracking });
     for (const [id, schedule] of found) known.set(id, schedule);
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
     generation = seen;
-    if (isFirst) await warnOfGone(goneStates, known.values(), o);
+    if (isFirst) warnOfGone(goneStates, known.values(), o.log);
   }
 
   return {
@@ -96,14 +92,14 @@ export function createScheduleList(o: Parts) {
     },
     schedules: () => known.values(),
     /** The broken jobs whose schedules start nothing until the jobs are corrected. */
-    standingStill: () => brokenJobs({ catalog, tracking, jobOf }),
+    standingStill: () => brokenJobs(catalog, tracking),
     find: (id: string) => known.get(id),
     tracking,
     timesOf,
     pauses,
     /** Pauses all schedules of a tenant, or resumes them. After they resume, only times from now on count. */
     setPaused: (tenant: string, pause: SchedulePause | null) =>
-      setPaused(tenant, pause, { ...o, known, pauses, change, tracking, jobOf, mayReturn }),
+      setPaused(tenant, pause, { ...o, known, pauses, change, tracking, mayReturn }),
     /** Reads the database once, and the catalog whenever it has changed. */
     async refresh(): Promise<void> {
       if (!isLoaded) isLoaded = await loadSchedules(store, known, { tracking, pauses });
@@ -138,16 +134,16 @@ export function createScheduleList(o: Parts) {
 function findGone(
   found: ReadonlyMap<string, Schedule>,
   known: ReadonlyMap<string, Schedule>,
-  o: Known & { readonly mayReturn: MayReturn },
+  o: { readonly catalog: Catalog; readonly tracking: Tracking; readonly mayReturn: MayReturn },
 ) {
-  const { catalog, tracking, jobOf } = o;
+  const { catalog, tracking } = o;
   const missing = catalog.missing();
   const { api = [], job = [] } = Object.groupBy(known.values(), ({ source }) => source);
   const gone = job.filter(({ id }) => !found.has(id));
   const { ended = [], lost = [] } = Object.groupBy(gone, ({ jobId }) => (o.mayReturn(jobId) ? 'lost' : 'ended'));
   const mayBeBroken = (id: string): boolean => {
-    const jobId = jobOf.get(id);
-    return tracking.isActive(id) && (jobId === undefined ? catalog.invalid().length > 0 : catalog.isBroken(jobId));
+    const jobId = tracking.jobOf(id);
+    return tracking.isActive(id) && (jobId === '' ? catalog.invalid().length > 0 : catalog.isBroken(jobId));
   };
   // While a folder is missing, flwd does not know which of these schedules are in it.
   const unknown = missing.length > 0 ? [] : tracking.restingIds();
@@ -161,7 +157,7 @@ function findGone(
 /** Keeps the states of lost schedules, and logs which jobs are gone. */
 function dropGone(
   { ended, lost, atMs }: Pick<ReturnType<typeof findGone>, 'ended' | 'lost'> & { readonly atMs: number },
-  o: Pick<Parts, 'catalog' | 'log'> & Pick<Known, 'tracking'> & { readonly known: Map<string, Schedule> },
+  o: Pick<Parts, 'catalog' | 'log'> & { readonly tracking: Tracking; readonly known: Map<string, Schedule> },
 ): void {
   for (const { id, why } of lost) o.tracking.lose(id, { fromMs: atMs, why });
   const removed = ended.flatMap((id) => o.known.get(id) ?? []);
@@ -176,26 +172,8 @@ function mayReturnIn(catalog: Catalog, sourceOfJob: ReadonlyMap<string, string>)
   return (jobId) => catalog.isBroken(jobId) || catalog.missing().includes(sourceOfJob.get(jobId) ?? '');
 }
 
-type Known = {
-  readonly catalog: Catalog;
-  readonly tracking: Tracking;
-  readonly jobOf: ReadonlyMap<string, string>;
-};
-
-/** Finds the jobs of the schedules that the last server had. Only the last run of a schedule names its job. */
-async function readJobsOf(tracking: Tracking, jobOf: Map<string, string>, { runs }: Store): Promise<void> {
-  for (const id of tracking.restingIds()) {
-    const runId = tracking.stateOf(id)?.lastFire?.runId;
-    const run = runId === undefined ? undefined : await runs.summary(runId);
-    if (run) jobOf.set(id, run.job_id);
-  }
-}
-
-function brokenJobs({ catalog, tracking, jobOf }: Known): string[] {
-  const jobs = tracking
-    .restingIds()
-    .filter(tracking.isActive)
-    .map((id) => jobOf.get(id) ?? '');
+function brokenJobs(catalog: Catalog, tracking: Tracking): string[] {
+  const jobs = tracking.restingIds().filter(tracking.isActive).map(tracking.jobOf);
   return [...new Set(jobs)].filter(catalog.isBroken).toSorted();
 }
 
@@ -207,11 +185,13 @@ async function changeSchedules(
   const { firing = [], idle = [] } = Object.groupBy(wanted, (one) => (tracking.mayFire(one) ? 'firing' : 'idle'));
   const begins = new Set([...lost, ...idsOf(firing).filter((id) => !tracking.isActive(id) || restart)]);
   const rests = [...idsOf(idle), ...gone].filter(tracking.isActive);
-  if (write || begins.size + rests.length > 0) {
+  const unnamed = firing.filter(({ id, jobId }) => tracking.jobOf(id) !== jobId);
+  if (write || begins.size + rests.length + unnamed.length > 0) {
     await store.db.transact(async (tx) => {
       await write?.(tx);
       for (const id of begins) await store.schedules.begin(tx, id, atMs);
       for (const id of rests) await store.schedules.rest(tx, id, atMs);
+      for (const { id, jobId } of unnamed) await store.schedules.setJob(tx, id, jobId);
     });
   }
   for (const id of rests) tracking.rest(id, { idleSinceMs: atMs });
@@ -235,7 +215,8 @@ export function longDone(schedules: Iterable<Schedule>, nowMs: number): string[]
 async function setPaused(
   tenant: string,
   pause: SchedulePause | null,
-  o: Known & {
+  o: {
+    readonly tracking: Tracking;
     readonly store: Store;
     readonly clock: Clock;
     readonly defaultTenant: string;
@@ -245,11 +226,11 @@ async function setPaused(
     readonly change: (change: Change) => Promise<void>;
   },
 ): Promise<void> {
-  const { store, pauses, tracking, known, jobOf } = o;
+  const { store, pauses, tracking, known } = o;
   const before = pauses.of(tenant);
   if ((before === undefined) === (pause === null)) return;
   const covers = tenant === '*' || tenant === o.defaultTenant;
-  const absent = covers ? tracking.restingIds().filter((id) => !known.has(id) && o.mayReturn(jobOf.get(id) ?? '')) : [];
+  const absent = covers ? tracking.restingIds().filter((id) => !known.has(id) && o.mayReturn(tracking.jobOf(id))) : [];
   const isOver = (id: string): boolean =>
     tracking.stateOf(id)?.idleSinceMs === before?.atMs && !pauses.isPaused(o.defaultTenant);
   pauses.set(tenant, pause);

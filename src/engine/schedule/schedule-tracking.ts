@@ -43,6 +43,8 @@ export function createTracking(
     load(states: Map<string, ScheduleState>): void {
       for (const [id, state] of states) resting.set(id, { state });
     },
+    /** The job of a schedule whose state has it; otherwise an empty text, which is the id of no job. */
+    jobOf: (id: string): string => stateOf(id)?.jobId ?? '',
     /** The ids of schedules that have a state and do not fire. */
     restingIds: () => [...resting.keys()],
     /** The schedules that fire. */
@@ -53,7 +55,7 @@ export function createTracking(
       const own = ownOf(id) ?? { state: blank };
       const isSame = own.schedule !== undefined && timesKey(own.schedule) === timesKey(schedule);
       const times = (isSame && own.times) || timesOf(schedule);
-      const state = { ...own.state, ...changes };
+      const state = { ...own.state, ...changes, jobId: schedule.jobId };
       resting.delete(id);
       const kept = isSame ? own.kept : undefined;
       tracked.set(id, Object.assign(own, { schedule, times, state, due: undefined, kept }));
@@ -95,4 +97,5 @@ const blank: ScheduleState = {
   notBeforeMs: null,
   lastFire: null,
   lastError: null,
+  jobId: null,
 };

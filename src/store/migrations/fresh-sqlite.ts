@@ -1,7 +1,7 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 35;
+export const freshVersion = 36;
 export const freshSchema = `
 CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
@@ -24,7 +24,7 @@ CREATE TABLE "log_segments" ("run_id" text not null, "n" integer not null, "firs
 CREATE INDEX "steps_by_deadline" on "steps" ("deadline_at", "finished_at") where "deadline_at" is not null and "finished_at" is null;
 CREATE INDEX "runs_by_deadline" on "runs" ("deadline_at", "finished_at") where "deadline_at" is not null and "finished_at" is null;
 CREATE TABLE "schedules" ("id" text not null primary key, "name" text, "job_id" text not null, "tenant" text not null, "cron" text not null, "timezone" text not null, "args" text not null, "catch_up" text not null, "jitter_ms" bigint not null, "enabled" integer not null, "labels" text not null, "created_at" bigint not null, "updated_at" bigint not null, "created_by" text not null, "at" bigint, "days" text, "bound_to" text, "heartbeat" text);
-CREATE TABLE "schedule_states" ("schedule_id" text not null primary key, "since_at" bigint not null, "settled_at" bigint, "idle_since_at" bigint, "last_fire" text, "last_error" text, "fired_until" bigint, "held" integer, "not_before" bigint);
+CREATE TABLE "schedule_states" ("schedule_id" text not null primary key, "since_at" bigint not null, "settled_at" bigint, "idle_since_at" bigint, "last_fire" text, "last_error" text, "fired_until" bigint, "held" integer, "not_before" bigint, "job_id" text);
 CREATE INDEX "runs_by_end" on "runs" ("finished_at", "id") where "finished_at" is not null;
 CREATE INDEX "log_segments_by_age" on "log_segments" ("last_at_us", "run_id");
 CREATE INDEX "idempotency_by_age" on "idempotency" ("created_at");

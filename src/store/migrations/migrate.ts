@@ -40,6 +40,7 @@ import { backfills } from './0038-backfills.ts';
 import { watchedFiles } from './0039-watched-files.ts';
 import { firstRevisions } from './0040-first-revisions.ts';
 import { triggerChains } from './0041-trigger-chains.ts';
+import { jobsOfSchedules } from './0042-jobs-of-schedules.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** All migrations, in order. The version of a database is the number of migrations that were applied to it. */
@@ -79,6 +80,7 @@ export const migrations: readonly Migration[] = [
   backfills,
   firstRevisions,
   triggerChains,
+  jobsOfSchedules,
 ];
 
 /** @throws StartError if the database is from a newer flwd */

@@ -95,6 +95,11 @@ function createStates(read: Database['read']) {
         .execute();
     },
 
+    /** Records which job the schedule starts. */
+    async setJob(tx: Transaction, id: string, jobId: string): Promise<void> {
+      await tx.db.updateTable('schedule_states').set({ job_id: jobId }).where('schedule_id', '=', id).execute();
+    },
+
     /** Records that the schedule no longer exists or is disabled. From then on, it starts no runs. */
     async rest(tx: Transaction, id: string, atMs: number): Promise<void> {
       await tx.db.updateTable('schedule_states').set({ idle_since_at: atMs }).where('schedule_id', '=', id).execute();
@@ -189,6 +194,7 @@ const newState = {
   not_before: null,
   last_fire: null,
   last_error: null,
+  job_id: null,
 };
 
 async function hold(tx: Transaction, id: string, atMs: number): Promise<void> {
@@ -386,5 +392,6 @@ function toState(row: ScheduleStateRow): ScheduleState {
     notBeforeMs: row.not_before,
     lastFire: row.last_fire === null ? null : JSON.parse(row.last_fire),
     lastError: row.last_error === null ? null : JSON.parse(row.last_error),
+    jobId: row.job_id,
   };
 }
