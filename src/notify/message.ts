@@ -80,7 +80,17 @@ const headlines: Readonly<Record<NotifyEvent, string>> = {
   late: 'is late',
   missed: 'missed a time of its schedule',
 };
-const inDigest: Readonly<Partial<Record<NotifyEvent, string>>> = { late: 'late', missed: 'missed' };
+/** What a digest says after a number, such as `2 still failing`. */
+const inDigest: Readonly<Record<NotifyEvent, string>> = {
+  failed: 'failed',
+  still_failing: 'still failing',
+  success: 'succeeded',
+  fixed: 'working again',
+  cancelled: 'cancelled',
+  waiting_approval: 'waiting for an approval',
+  late: 'late',
+  missed: 'missed',
+};
 /** The default name of an instance. */
 const usualName = 'flwd';
 const mostLines = 10;
@@ -229,9 +239,9 @@ function worstOf(reports: readonly Report[]): Tone {
   return (['bad', 'neutral', 'good'] as const).find((tone) => found.includes(tone)) ?? 'neutral';
 }
 
-/** Returns, for example, `3 failed, 1 works again`. */
+/** Returns, for example, `3 failed, 1 working again`. */
 function headlineOf(reports: readonly Report[]): string {
-  const counts = Map.groupBy(reports, ({ notification: { event } }) => inDigest[event] ?? headlines[event]);
+  const counts = Map.groupBy(reports, ({ notification: { event } }) => inDigest[event]);
   return [...counts].map(([words, { length }]) => `${length} ${words}`).join(', ');
 }
 

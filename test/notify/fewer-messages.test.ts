@@ -146,7 +146,7 @@ test('digest: what happens within the given time becomes one message, and a sing
   await when(() => expect(opened.notifier.outcomes.delivered).toBe(1));
   expect(bodiesOf(receiver)).toEqual([
     expect.objectContaining({
-      title: '2 failed, 1 works again',
+      title: '2 failed, 1 working again',
       priority: 8,
       message: [
         '3 messages since 2024-01-15 10:30:01 UTC.',
