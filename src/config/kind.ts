@@ -22,7 +22,7 @@ export type Kind<T> = {
   readonly words?: readonly string[];
   /** Returns the value of this kind that the user most likely meant. */
   near?(raw: unknown): string | undefined;
-  /** Names the first part of a map that is wrong. */
+  /** Names the first wrong part of a map. */
   wrongPart?(raw: unknown): string | undefined;
   /** Converts a value from YAML. Returns undefined if the value is not of this kind. */
   read(raw: unknown, base: Base): T | undefined;
@@ -312,7 +312,7 @@ export const calendars: Kind<Readonly<Record<string, CalendarDays>>> = {
   wrongPart(raw) {
     if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return undefined;
     for (const [name, days] of Object.entries(raw)) {
-      if (!isCalendarName(name)) return `\`${name}\` is not such a name`;
+      if (!isCalendarName(name)) return `\`${name}\` cannot be the name of a calendar`;
       const wrong = [days].flat().find((day) => date.read(day, { dir: '', home: '' }) === undefined);
       if (Array.isArray(days) && wrong !== undefined) return `\`${name}\` has \`${wrong}\``;
     }

@@ -41,8 +41,8 @@ export type Message = {
   /** The same time in words, with its zone. */
   readonly time: string;
   /**
-   * How many runs of the job have failed in a row: with this one, or before this success. 0 if the end of this run says
-   * nothing about whether the job works now, because a newer run has failed or succeeded before.
+   * How many runs of the job have failed in a row, up to this failure or before this success. Also 0 if a newer run has
+   * already ended, because the end of this run then does not show whether the job works.
    */
   readonly failures: number;
   /** The step that waits for an approval. */

@@ -111,7 +111,7 @@ test('commands that end or decide a run accept neither a job nor part of an id t
   for (const verb of ['approve', 'deny'])
     expect(await flwd(dir, verb, 'gated')).toEqual({
       stdout: '',
-      stderr: `\`gated\` is a job, but an id of a run is needed; waiting for an approval:\n  flwd ${verb} ${first} ask    ask?\n  flwd ${verb} ${second} ask    ask?\n`,
+      stderr: `\`gated\` is a job, but an id of a run is needed; these runs wait for an approval:\n  flwd ${verb} ${first} ask    ask?\n  flwd ${verb} ${second} ask    ask?\n`,
       code: 3,
     });
 

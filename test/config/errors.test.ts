@@ -88,7 +88,10 @@ test.each([
   ['sources: [jobs]', '`sources[0]` must be a map of keys'],
   ['scheduler: { calendars: { far: ["9998-12-31"] } }', 'at most 50 years ahead'],
   ['scheduler: { calendars: { off: ["2026-12-24", "25.12.2026"] } }', 'iCalendar file; `off` has `25.12.2026`'],
-  ['scheduler: { calendars: { 2026-12-24: ["2026-12-24"] } }', 'iCalendar file; `2026-12-24` is not such a name'],
+  [
+    'scheduler: { calendars: { 2026-12-24: ["2026-12-24"] } }',
+    'iCalendar file; `2026-12-24` cannot be the name of a calendar',
+  ],
   ['scheduler: { calendars: { file: 7 } }', 'or the path of an iCalendar file'],
   ['remotes: [a]', '`remotes` must be a map of keys'],
   ['- a', 'the file must be a map of sections'],

@@ -285,7 +285,7 @@ test('a schedule that missed a time while its config.yaml was broken says so', a
   ]);
 });
 
-test('a missed time is over when its job and schedule are removed, not while the job is broken, and the log names the job', async () => {
+test('a missed time is over once its job is removed with the schedule, but not while the job is broken; the log names the removed job', async () => {
   const root = dataFolder();
   const jobs = {
     hourly: scheduled({ cron: '0 * * * *' }),

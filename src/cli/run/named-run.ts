@@ -79,7 +79,11 @@ async function approvalsOf(
     .slice(0, 5)
     .map(({ run_id: id, step_id: step, question }) => `  ${command(decision, id, step)}    ${question ?? ''}`);
   const more = approvals.length > 5 ? ['  …'] : [];
-  return [`\`${job}\` is a job, but an id of a run is needed; waiting for an approval:`, ...lines, ...more].join('\n');
+  return [
+    `\`${job}\` is a job, but an id of a run is needed; these runs wait for an approval:`,
+    ...lines,
+    ...more,
+  ].join('\n');
 }
 
 async function noRunOf(word: string, { client, command }: Pick<Session, 'client' | 'command'>): Promise<string> {

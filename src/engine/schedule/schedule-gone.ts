@@ -1,5 +1,5 @@
-// Warns about schedules that no source has any more. At a start, the last server had them: perhaps this server was
-// started in another folder, or with other sources. Later, somebody has removed the job or moved its folder.
+// Warns about schedules that no source has any more. If they are missing when a server starts, perhaps it was started
+// in another folder, or with other sources. If they disappear later, somebody has removed the job or moved its folder.
 
 import { type Catalog, entryOrNone } from '../../catalog/catalog.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';

@@ -46,7 +46,7 @@ function keyOf({ event, instance, run }: Message): string {
   return `flwd-${createHash('sha256').update(key).digest('hex')}`;
 }
 
-/** Whether the event says that the job fails or works. All these events of a job have the same incident. */
+/** Whether the event says that the job fails or works. All these events of a job share one incident. */
 function isAboutJob(event: Message['event']): boolean {
   return event === 'failed' || event === 'still_failing' || event === 'success' || event === 'fixed';
 }
