@@ -39,6 +39,7 @@ import { createStop, type OnStop } from './instance/stop.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock as clock } from './lib/clock.ts';
 import { readCalendars } from './lib/cron/calendars.ts';
+import { assertDescriptors } from './lib/files/descriptor-limit.ts';
 import { isOpenToAll } from './lib/files/file-owner.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
 import { localTimezone } from './lib/timezone.ts';
@@ -115,6 +116,7 @@ export async function serve(
   o: { readonly configFile: string | null; readonly probe: HostProbe; readonly ephemeral?: Ephemeral },
 ): Promise<RunningServer> {
   const { ephemeral } = o;
+  assertDescriptors();
   const log = createLogger({ ...config.logging, ...(ephemeral && { isBrief: isOfHost }) });
   const lost = Promise.withResolvers<OwnerInfo>();
   const ownership =

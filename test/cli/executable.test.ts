@@ -84,3 +84,17 @@ test('an error ends the process even if no file can be opened to explain it', ()
   });
   expect({ status, stderr }).toEqual({ status: 70, stderr: 'flwd: no file can be opened\n' });
 });
+
+test.each([28, 48])('with `ulimit -n %d`, a server does not start, and says what to do', (limit) => {
+  const words = [process.execPath, bin, 'serve', '--data-dir', join(createFolder(), 'data')];
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', `ulimit -n ${limit}; exec "$@"`, 'sh', ...words], {
+    env: { PATH: process.env.PATH },
+    timeout: 120_000,
+    encoding: 'utf8',
+  });
+  expect({ status, stdout, stderr }).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: `flwd may open only ${limit} files, and needs at least 64: raise the limit with \`ulimit -n\`, or LimitNOFILE in systemd\n`,
+  });
+});

@@ -1,14 +1,11 @@
 // Limits how many connections are open at once. If there are too many, the connection that has been idle for longest is
 // closed. A connection is also closed if its client stops reading an answer.
 
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { isThere } from '../../lib/files/is-there.ts';
+import { descriptorLimit } from '../../lib/files/descriptor-limit.ts';
 
 const mostConnections = 10_000;
-/** The limit that is assumed if /proc does not say it. It is the default of macOS. */
-const fewestDescriptors = 256;
 
 /** Half of the file descriptors that this process may open. The other half is for runs and files. */
 export function connectionLimit(): number {
@@ -74,11 +71,4 @@ export function boundConnections(
 /** A key for a connection. It is the same for a TLS socket and for the socket below it. */
 export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
-}
-
-/** proc_pid_limits(5). */
-function descriptorLimit(): number {
-  const limits = isThere('/proc/self/limits') ? readFileSync('/proc/self/limits', 'latin1') : '';
-  const [, soft] = /^Max open files +(\d+)/m.exec(limits) ?? [];
-  return soft === undefined ? fewestDescriptors : Number(soft);
 }
