@@ -356,6 +356,9 @@ test.each([false, true])(
       detail: 'the schedules of these jobs start nothing, because the jobs are invalid: all, last, skips, yearly',
     });
     expect(log).not.toContainEqual(expect.objectContaining({ msg: expect.stringContaining('are gone') }));
+    const msg = 'the schedules of these jobs start nothing until the jobs are corrected';
+    const warnings = log.flatMap((line) => (line.msg === msg ? [line.jobs] : []));
+    expect(warnings).toEqual(isRestarted ? ['all, last, removed, skips, yearly'] : []);
 
     for (const name of ['skips', 'last', 'all', 'removed', 'yearly'] as const) await write(name, jobs[name]);
     await rescan();

@@ -1,5 +1,6 @@
 // Warns about schedules that no source has any more. If they are missing when a server starts, perhaps it was started
-// in another folder, or with other sources. If they disappear later, somebody has removed the job or moved its folder.
+// in another folder, or with other sources, or their jobs are broken. If they disappear later, somebody has removed the
+// job or moved its folder.
 
 import { type Catalog, entryOrNone } from '../../catalog/catalog.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
@@ -23,6 +24,12 @@ export function warnOfGone(
     { jobs: listSome([...lost].toSorted()) },
     'schedules of the last server are gone, so nothing starts their jobs',
   );
+}
+
+/** Names the jobs that are broken at the start. When a job breaks later, the catalog logs that. */
+export function warnOfBroken(jobs: readonly string[], log: Pick<Logger, 'warn'>): void {
+  if (jobs.length === 0) return;
+  log.warn({ jobs: listSome(jobs) }, 'the schedules of these jobs start nothing until the jobs are corrected');
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
 import type { SchedulePause, StoredSchedule } from '../../store/schedule/schedules.ts';
-import { warnOfGone, warnOfRemoved } from './schedule-gone.ts';
+import { warnOfBroken, warnOfGone, warnOfRemoved } from './schedule-gone.ts';
 import { createPauses, type Pauses } from './schedule-pauses.ts';
 import {
   type Calendars,
@@ -82,7 +82,9 @@ export function createScheduleList(o: Parts) {
     for (const [id, schedule] of found) known.set(id, schedule);
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
     generation = seen;
-    if (isFirst) warnOfGone(goneStates, known.values(), o.log);
+    if (!isFirst) return;
+    warnOfGone(goneStates, known.values(), o.log);
+    warnOfBroken(brokenJobs(catalog, tracking), o.log);
   }
 
   return {
