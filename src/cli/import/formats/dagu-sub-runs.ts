@@ -2,8 +2,8 @@
 
 import { daguMembers } from './dagu-keys.ts';
 import { variablesOf } from './dagu-values.ts';
-import type { Around } from './dagu-workflow.ts';
-import { isMembers, listOf, type Members, textOf } from './import-file.ts';
+import type { Around, SubWorkflow } from './dagu-workflow.ts';
+import { type Data, isMembers, listOf, type Members, textOf } from './import-file.ts';
 import { wordsIn } from './other-arguments.ts';
 import { Unreadable } from './unreadable.ts';
 
@@ -25,11 +25,9 @@ export function subRunOf(step: Members, written: string, around: Around): SubRun
   if (!found && isSure)
     throw new Unreadable(`its step ${written} runs the workflow ${target}, which is not in the folder`);
   if (!found) return undefined;
-  const items = isMembers(step.parallel) ? step.parallel.items : step.parallel;
-  const texts = listOf(items).map((item) => textOf(item));
-  if (step.parallel !== undefined && (texts.length === 0 || texts.includes(undefined)))
-    throw new Unreadable(`its step ${written} runs the workflow ${found.name} for items that are not plain texts`);
+  const items = step.parallel === undefined ? undefined : itemsOf(step.parallel, { written, found, around });
   const args: Record<string, unknown> = {};
+  if (items && inputs.params === undefined) args[argumentForItem(items, { written, found })] = { from: 'item' };
   const pairs: [string, string][] =
     typeof inputs.params === 'string'
       ? wordsIn(inputs.params).map((word) => [word.split('=')[0] ?? '', word.slice(word.indexOf('=') + 1)])
@@ -40,12 +38,39 @@ export function subRunOf(step: Members, written: string, around: Around): SubRun
       throw new Unreadable(
         `its step ${written} gives ${found.name} the parameter ${name}, which that workflow does not have`,
       );
-    args[argument.name] = subArgument(value, { around, written, hasItem: step.parallel !== undefined });
+    args[argument.name] = subArgument(value, { around, written, hasItem: items !== undefined });
   }
   return {
     step: { job: found.name, args },
-    settings: step.parallel === undefined ? {} : { foreach: JSON.stringify(texts) },
+    settings: items === undefined ? {} : { foreach: JSON.stringify(items) },
   };
+}
+
+type Target = { readonly written: string; readonly found: SubWorkflow };
+
+function itemsOf(parallel: Data, { written, found, around }: Target & { readonly around: Around }): string[] {
+  const { items, maxConcurrent } = isMembers(parallel) ? daguMembers(parallel) : { items: parallel };
+  const texts = listOf(items).flatMap((item) => textOf(item) ?? []);
+  if (texts.length === 0 || texts.length < listOf(items).length)
+    throw new Unreadable(`its step ${written} runs the workflow ${found.name} for items that are not plain texts`);
+  const limit = textOf(maxConcurrent);
+  if (limit !== undefined)
+    around.notes.push(
+      `its step ${written} ran ${found.name} for at most ${limit} ${limit === '1' ? 'item' : 'items'} at a time: flwd runs it for all items at the same time, unless that job limits its \`concurrency\``,
+    );
+  return texts;
+}
+
+/**
+ * Without `params`, Dagu passes each item as the whole command line of the workflow. A plain word becomes its first
+ * parameter.
+ */
+function argumentForItem(items: readonly string[], { written, found }: Target): string {
+  if (found.first === undefined || items.some((item) => /[\s="`[\]{}]/.test(item) || item === ''))
+    throw new Unreadable(
+      `its step ${written} passes its items to the workflow ${found.name} without naming a parameter: add \`params: NAME=\${ITEM}\` to the step`,
+    );
+  return found.first.argument.name;
 }
 
 function subArgument(

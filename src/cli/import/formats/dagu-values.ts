@@ -12,6 +12,8 @@ import { Unreadable } from './unreadable.ts';
 
 export type DaguValues = {
   readonly arguments: readonly NamedArgument[];
+  /** The parameter that gets a value without a name. undefined: there are none, or their order is not known. */
+  readonly first: NamedArgument | undefined;
   /** Variables with a fixed value. */
   readonly environment: Readonly<Record<string, string>>;
   /** Shell lines that set everything else, in Dagu's order. */
@@ -65,6 +67,7 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
       );
     if (isPosition) positions.push(`"$${written}"`);
   }
+  const first = isOrdered(workflow.params) ? named[0] : undefined;
   if (positions.length > 0) setup.push(`set -- ${positions.join(' ')}`);
   for (const secret of listOf(workflow.secrets)) {
     const name = textOf(daguMembers(secret).name) ?? '';
@@ -85,7 +88,13 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
     }
     names.add(name);
   }
-  return { arguments: named, environment, setup, names };
+  return { arguments: named, first, environment, setup, names };
+}
+
+/** Dagu does not keep the order of a map's keys. */
+function isOrdered(params: Data | undefined): boolean {
+  const [first = null] = Array.isArray(params) ? listOf(params) : [params ?? null];
+  return !isMembers(first) || typeof first.name === 'string' || Object.keys(first).length === 1;
 }
 
 /** Finds the variables that a text uses, although nothing in the workflow sets them. */

@@ -7,7 +7,12 @@ import type { NamedArgument } from './other-arguments.ts';
 import { Unreadable } from './unreadable.ts';
 
 /** Another workflow that a step may run. */
-export type SubWorkflow = { readonly name: string; readonly arguments: readonly NamedArgument[] };
+export type SubWorkflow = {
+  readonly name: string;
+  readonly arguments: readonly NamedArgument[];
+  /** The parameter that gets a value without a name. undefined: it has no parameters, or their order is not known. */
+  readonly first: NamedArgument | undefined;
+};
 
 export type Around = {
   readonly workflow: Members;

@@ -114,7 +114,9 @@ function foundOf(workflow: Workflow, all: readonly Workflow[], folder: string): 
           one !== workflow &&
           (one.name === wanted || one.name.endsWith(`/${wanted}`) || one.file.replace(/\.ya?ml$/, '') === wanted),
       );
-      return target && { name: target.name, arguments: readDaguValues(target.members).arguments };
+      if (!target) return undefined;
+      const { arguments: named, first } = readDaguValues(target.members);
+      return { name: target.name, arguments: named, first };
     };
     const steps = readDaguSteps({ workflow: { ...members, name: workflow.name }, values, findWorkflow, notes });
     const catchUp = members.catchupWindow === undefined ? {} : { catch_up: 'all' };
