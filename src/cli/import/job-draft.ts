@@ -92,11 +92,15 @@ type Plan = {
 /** @param own flwd's own files and folders */
 export function needsOfJob(job: FoundJob, own: readonly string[]): CommandNeeds {
   const around = { home: job.home, environment: job.environment, own };
-  return mergeNeeds(
-    commandsOf(job)
-      .filter(({ isShell }) => isShell)
-      .map((command) => needsOfCommand(withoutLog(command), around)),
-  );
+  return mergeNeeds(commandsOf(job).map((command) => needsOfCommand(textForNeeds(command), around)));
+}
+
+/** The commands, after the lines that choose their folder. flwd provides the file for outputs. */
+function textForNeeds(command: FoundCommand): string {
+  const { setup = [] } = command;
+  const start = setup.slice(0, setup.findLastIndex((line) => line.startsWith('cd ')) + 1);
+  const text = command.isShell ? [withoutLog(command).replaceAll('"$FLWD_OUTPUT_FILE"', '/dev/null')] : [];
+  return [...start, ...text].join('\n');
 }
 
 function withoutLog({ text, logging }: FoundCommand): string {

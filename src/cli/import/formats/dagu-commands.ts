@@ -27,7 +27,11 @@ export function commandOf(step: Members, place: Place): FoundCommand {
   );
   if (/(?:pwsh|powershell|cmd|nix-shell|direct)(?:\.exe)?$/i.test(shell[0] ?? ''))
     throw new Unreadable(`its step ${written} is for the shell ${shell[0]}`);
-  const { text: body, interpreter } = bodyOf(step, written, shell.length > 0 ? shell : ['/bin/sh', '-e']);
+  const { text: body, interpreter } = bodyOf(step, {
+    written,
+    shell: shell.length > 0 ? shell : ['/bin/sh', '-e'],
+    notes: around.notes,
+  });
   const isSh = isShell(interpreter);
   const own = variablesOf(step.env);
   const known = new Set([...around.values.names, ...outputs.names, ...own.map(([name]) => name)]);
@@ -64,7 +68,7 @@ export function ownLines(step: Members): string[] {
 
 export function folderLines(step: Members, workflow: Members): string[] {
   const folder = textOf(step.workingDir) ?? textOf(step.dir) ?? textOf(workflow.workingDir);
-  return folder === undefined ? [] : [`cd ${expanding(folder.replace(/^~(?=\/|$)/, '$HOME'))}`];
+  return folder === undefined ? [] : [`cd ${expanding(folder.replace(/^~(?=\/|$)/, '$HOME'))} || exit 1`];
 }
 
 /** Prints the output of the program once it has ended. If it succeeded, later steps get the output, too. */
@@ -97,8 +101,7 @@ function assertLocal(step: Members, written: string): void {
 
 function bodyOf(
   step: Members,
-  written: string,
-  shell: readonly string[],
+  { written, shell, notes }: { readonly written: string; readonly shell: readonly string[]; readonly notes: string[] },
 ): { readonly text: string; readonly interpreter: readonly string[] } {
   const command = step.action === 'exec' ? undefined : (step.command ?? step.run);
   const script = textOf(step.script)?.replaceAll('\r\n', '\n');
@@ -113,13 +116,28 @@ function bodyOf(
   }
   if (Array.isArray(command)) {
     const words = listOf(command).map((word) => textOf(word) ?? '');
-    // In version 1 a list is a program with its arguments, in version 2 several commands.
-    const isProgram = step.run === undefined && words.every((word) => !/\s/.test(word));
-    return { text: ended(isProgram ? words.map(expanding).join(' ') : words.join('\n')), interpreter: shell };
+    if (step.run !== undefined || isSeveral(words)) {
+      // Dagu runs one command after the other, and stops at the first that fails.
+      const lines = isShell(shell) ? ['set -e', ...words] : words;
+      return { text: ended(lines.join('\n')), interpreter: shell };
+    }
+    if (words.length > 1 && !words.some((word) => word.startsWith('-')))
+      notes.push(
+        `the \`command\` of its step ${written} is a list: flwd runs it as one program with its arguments, but recent versions of Dagu run each entry as a command of its own`,
+      );
+    return { text: ended(words.map(expanding).join(' ')), interpreter: shell };
   }
   const text = textOf(command)?.replaceAll('\r\n', '\n');
   if (text === undefined || text.trim() === '') throw new Unreadable(`its step ${written} has no command`);
   return { text: ended(text), interpreter: interpreterOf(text, shell) };
+}
+
+/**
+ * Whether a list under `command` is several commands. In the first versions of Dagu it is a program with its arguments,
+ * in recent ones each entry is a command. The name of a program has no blanks.
+ */
+function isSeveral([program = '']: readonly string[]): boolean {
+  return /\s/.test(program);
 }
 
 function ended(text: string): string {

@@ -12,7 +12,7 @@ import { Unreadable } from './unreadable.ts';
 
 export type DaguValues = {
   readonly arguments: readonly NamedArgument[];
-  /** The parameter that gets a value without a name. undefined: there are none, or their order is not known. */
+  /** The parameter that gets a value without a name. undefined: there is no parameter, or their order is not known. */
   readonly first: NamedArgument | undefined;
   /** Variables with a fixed value. */
   readonly environment: Readonly<Record<string, string>>;

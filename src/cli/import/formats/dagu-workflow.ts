@@ -10,7 +10,7 @@ import { Unreadable } from './unreadable.ts';
 export type SubWorkflow = {
   readonly name: string;
   readonly arguments: readonly NamedArgument[];
-  /** The parameter that gets a value without a name. undefined: it has no parameters, or their order is not known. */
+  /** The parameter that gets a value without a name. undefined: there is no parameter, or their order is not known. */
   readonly first: NamedArgument | undefined;
 };
 

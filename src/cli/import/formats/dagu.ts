@@ -155,8 +155,10 @@ function programOf(steps: readonly FoundStep[]): FoundCommand | readonly FoundSt
 
 /** If a workflow names no folder, Dagu starts it in the folder of its file. */
 function folderNote(steps: readonly FoundStep[], members: Members, folder: string): string[] {
-  const isRelative = steps.some(({ command }) =>
-    /(?:^|[\s"'=])\.{0,2}[\w-]*\/?[\w/-]+\.(?:sh|py|js|rb|pl|sql|yaml|json|csv|txt)\b/m.test(command?.text ?? ''),
+  const isRelative = steps.some(
+    ({ command }) =>
+      !command?.setup?.some((line) => line.startsWith('cd ')) &&
+      /(?:^|[\s"'=])\.{0,2}[\w-]*\/?[\w/-]+\.(?:sh|py|js|rb|pl|sql|yaml|json|csv|txt)\b/m.test(command?.text ?? ''),
   );
   return members.workingDir === undefined && isRelative
     ? [
