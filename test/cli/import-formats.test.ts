@@ -1,5 +1,6 @@
 // How the readers of other schedulers' files convert single constructs, without writing jobs.
 
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -264,6 +265,69 @@ test('systemd: times relative to an event, and other requirements of a service, 
   expect(steps(job)[0]?.command?.text).toMatch(
     /\nread_environment \/etc\/default\/a\ncd \/srv \|\| true\n\/bin\/true a \|\| true\n\/bin\/sh -c 'exit 0'\n$/,
   );
+});
+
+test('systemd: the script of a service reads its environment file as systemd does', () => {
+  const file = join(createFolder(), 'env');
+  const values = {
+    LEAD: ['  LEAD=x', 'x'],
+    SPACED: ['SPACED = v', 'v'],
+    TRAIL: ['TRAIL=abc   ', 'abc'],
+    ESCAPES: ['ESCAPES="say \\"hi\\" \\$x \\n"', 'say "hi" $x \\n'],
+    CONTINUED: ['CONTINUED=one \\\ntwo', 'one two'],
+    SINGLE: ["SINGLE='it \\$x'   ", 'it \\$x'],
+    LINES: ['LINES="line1\nline2"', 'line1\nline2'],
+    JOINED: [`JOINED="a" 'b' c`, 'abc'],
+    INNER: ['INNER=a"b"c', 'a"b"c'],
+    BLANK: ['BLANK=a\\ ', 'a '],
+    CODE: ['CODE=$(touch pwned)`touch pwned`', '$(touch pwned)`touch pwned`'],
+    CRLF: ['CRLF=x y\r', 'x y'],
+    EMPTY: ['EMPTY=', ''],
+    OPEN: ['# comment\n; comment\nexport NOT=1\nno assignment\nOPEN="open\nend', 'open\nend'],
+  };
+  writeFileSync(
+    file,
+    Object.values(values)
+      .map(([line]) => line)
+      .join('\n'),
+  );
+  const [service] = steps(jobOf(timer('OnCalendar=daily', `EnvironmentFile=${file}\nExecStart=/usr/bin/env -0`)));
+  for (const shell of ['/bin/sh', 'bash']) {
+    const { stdout } = spawnSync(shell, ['-c', service?.command?.text ?? ''], {
+      env: { PATH: process.env.PATH },
+      encoding: 'utf8',
+    });
+    const given = Object.fromEntries(stdout.split('\0').map((one) => [one.split('=')[0], one.replace(/^[^=]*=/, '')]));
+    expect(given).toMatchObject(Object.fromEntries(Object.entries(values).map(([name, [, value]]) => [name, value])));
+    expect(given).not.toHaveProperty('NOT');
+  }
+});
+
+test('Cronicle: a job whose category or plugin was disabled is disabled, and a disabled event without times has a note', () => {
+  const timing = { hours: [3], minutes: [0] };
+  const categories = [{ id: 'night', enabled: 0 }];
+  const night = jobOf(cronicle({ enabled: 1, timing, timezone: 'UTC', category: 'night' }, { categories }));
+  expect(night.settings.enabled).toBe(false);
+  expect(night.notes).toContain(
+    'its category was disabled in Cronicle, which refused to run it: its job is disabled, too',
+  );
+  const plugins = [{ id: 'shellplug', enabled: 0 }];
+  expect(jobOf(cronicle({ enabled: 1, timing, timezone: 'UTC' }, { plugins })).settings.enabled).toBe(false);
+  const byHand = jobOf(cronicle({ enabled: 0, timing: false }));
+  expect(byHand.settings).not.toHaveProperty('enabled');
+  expect(byHand.notes).toContainEqual(expect.stringContaining('it was disabled in Cronicle, and had no times'));
+});
+
+test('Cronicle: each variable of Cronicle that a script reads is named', () => {
+  const script = 'JOB_DIR=/srv\necho $JOB_DIR $JOB_LOG ${JOB_EVENT_TITLE} $JOB_CATEGORY $JOB_TIME_START $JOB_ID';
+  const { notes } = jobOf(cronicle({ enabled: 1, params: { script } }));
+  expect(notes.flatMap((note) => /names `(\w+)`/.exec(note)?.[1] ?? [])).toEqual([
+    'JOB_LOG',
+    'JOB_EVENT_TITLE',
+    'JOB_CATEGORY',
+    'JOB_TIME_START',
+    'JOB_ID',
+  ]);
 });
 
 test('Cronicle: chains, several servers, plugins and unusual times are reported', () => {

@@ -80,6 +80,8 @@ function foundOf(event: Members, from: Export, origin: Origin): Found {
   if ('problem' in program) return { kind: 'nothing', origin, reason: program.problem };
   const times = schedulesOf(event);
   const user = textOf(plugin.uid) ?? null;
+  const category = membersOf(from.categories.get(textOf(event.category) ?? ''));
+  const off = [...(isOff(category) ? ['category'] : []), ...(isOff(plugin) ? ['plugin'] : [])];
   const folder = textOf(plugin.cwd);
   const environment = Object.entries(membersOf(plugin.env)).map(
     ([name, value]) => [name, textOf(value) ?? ''] as const,
@@ -95,8 +97,9 @@ function foundOf(event: Members, from: Export, origin: Origin): Found {
     user,
     home: null,
     arguments: [],
-    settings: settingsOf(event),
+    settings: { ...settingsOf(event), ...(off.length > 0 && { enabled: false }) },
     notes: [
+      ...off.map((what) => `its ${what} was disabled in Cronicle, which refused to run it: its job is disabled, too`),
       ...(user === null
         ? ['it ran as the user of Cronicle, which is root unless its configuration says otherwise']
         : []),
@@ -106,6 +109,10 @@ function foundOf(event: Members, from: Export, origin: Origin): Found {
       ...notesOf(event, from),
     ],
   };
+}
+
+function isOff({ enabled }: Members): boolean {
+  return enabled !== undefined && !isYes(enabled);
 }
 
 type Program = { readonly command: FoundCommand; readonly notes: readonly string[] };
@@ -121,7 +128,9 @@ function programOf(event: Members, plugin: Members): Program | { readonly proble
   const text = textOf(params.script) ?? '';
   if (text.trim() === '') return { problem: 'its script is empty' };
   const interpreter = interpreterOf(text, ['/bin/sh']);
-  const variables = [...new Set([...text.matchAll(/\b(?:JOB_(?:ID|LOG|NOW)|CRONICLE)\b/g)].map(([name]) => name))];
+  const variables = [...new Set(text.match(/\b(?:JOB_[A-Z][A-Z_]*|CRONICLE)\b/g) ?? [])].filter(
+    (name) => !new RegExp(`\\b${name}=`).test(text),
+  );
   return {
     command: {
       file: fileName('script', interpreter),
@@ -201,7 +210,14 @@ function numbersIn(list: Data | undefined): number[] {
 
 function schedulesOf(event: Members): Times {
   if (!isMembers(event.timing))
-    return { schedules: [], notes: ['it had no times: Cronicle started it on demand only'] };
+    return {
+      schedules: [],
+      notes: [
+        isYes(event.enabled)
+          ? 'it had no times: Cronicle started it on demand only'
+          : 'it was disabled in Cronicle, and had no times: Cronicle could still start it on demand, and so can flwd',
+      ],
+    };
   const { timing } = event;
   const zone = textOf(event.timezone) ?? hostTimezone();
   if (listOf(timing.years).length > 0)
@@ -273,7 +289,6 @@ function notesOf(event: Members, { titles, categories, serverCount }: Export): s
     ...(countOf(event.log_max_size) !== undefined
       ? ['a log that grew too large ended it: see `logs.max_size` in jobs.md']
       : []),
-    ...(category.enabled !== undefined && !isYes(category.enabled) ? ['its category was disabled'] : []),
     ...(countOf(category.max_children) !== undefined
       ? [`at most ${countOf(category.max_children)} events of its category ran at a time`]
       : []),

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { shellWord } from '../../../lib/shell-word.ts';
 import { formatDuration } from '../../../lib/units.ts';
 import type { FoundCommand } from '../found-job.ts';
+import { environmentFileReader } from './systemd-environment-file.ts';
 import { spanMs } from './systemd-span.ts';
 import { commandEnd, splitWords, type Unit } from './unit-file.ts';
 import { Unreadable } from './unreadable.ts';
@@ -122,24 +123,6 @@ function environmentOf(service: Unit, expand: (text: string) => string): Record<
     }),
   );
 }
-
-/** Reads an environment file as data, as systemd does, and runs nothing in it. */
-const environmentFileReader = [
-  'read_environment() {',
-  '  while IFS= read -r _line || [ -n "$_line" ]; do',
-  '    case $_line in',
-  '      [A-Za-z_]*=*) _name=${_line%%=*} _value=${_line#*=} ;;',
-  '      *) continue ;;',
-  '    esac',
-  '    case $_name in *[!A-Za-z0-9_]*) continue ;; esac',
-  '    case $_value in',
-  `      \\"*\\") _value=\${_value#\\"} _value=\${_value%\\"} ;;`,
-  `      \\'*\\') _value=\${_value#\\'} _value=\${_value%\\'} ;;`,
-  '    esac',
-  '    export "$_name=$_value"',
-  '  done < "$1"',
-  '}',
-];
 
 function changeTo(folder: string, home: string | null): string {
   const path = folder.replace(/^-/, '');
