@@ -134,6 +134,26 @@ test('jobs validate warns if the host lacks the program of a command, or of the 
   });
 });
 
+test('jobs validate warns about a variable that no shell replaces', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'jobs/copy/config.yaml': 'command: [cp, "${source}", "$HOME/x"]\npermissions:\n  read: [/srv, $HOME/www]\n',
+    'jobs/shell/config.yaml': 'command: [bash, -c, $HOME/run]\n',
+    'jobs/sed/config.yaml': 'command: [sed, -n, "$!p", "s/a$/b c/", "a$"]\n',
+    'jobs/steps/config.yaml': 'steps:\n  - {id: a, command: [ls, $FLWD_ARG_PATH]}\n',
+  });
+  const script = 'put the command into a script, or use [bash, -c, …]\n';
+  const what = 'no shell replaces the variable in';
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({
+    stdout: '4 jobs are valid\n',
+    stderr:
+      `warning: jobs/copy/config.yaml:1:10: ${what} \${source}: ${script}` +
+      `warning: jobs/copy/config.yaml:3:16: ${what} $HOME/www: write the path itself\n` +
+      `warning: jobs/steps/config.yaml:2:22: ${what} $FLWD_ARG_PATH: ${script}`,
+    code: 0,
+  });
+});
+
 test('a script with Windows line endings is a warning, unless its language accepts them', async () => {
   const dir = createFolder();
   writeFiles(dir, {

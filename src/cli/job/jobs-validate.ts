@@ -10,6 +10,7 @@ import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { ownName } from '../own-name.ts';
 import { createOutput } from '../terminal/output.ts';
 import { placed } from './known-jobs.ts';
+import { literalWarnings } from './literal-warnings.ts';
 import { permissionWarnings } from './permission-warnings.ts';
 import { programWarnings } from './program-warnings.ts';
 import { scriptWarnings } from './script-warnings.ts';
@@ -93,6 +94,7 @@ async function warningsOf(definition: JobDefinition, dir: string): Promise<JobEr
   return [
     ...permissionWarnings(definition, dir),
     ...programWarnings(definition, dir),
+    ...literalWarnings(definition, dir),
     ...(await scriptWarnings(definition, dir)),
   ];
 }
