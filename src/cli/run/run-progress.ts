@@ -80,16 +80,11 @@ export function createRunProgress(
     whyWaiting: (): string | null => (waiting === startingWords ? null : waiting),
     text(): string {
       const sign = o.output.paint('busy', frames[turn++ % frames.length] ?? '');
-      const state = isCancelling
-        ? 'is being cancelled'
-        : workingSinceMs !== undefined && waiting === null
-          ? 'runs'
-          : `waits${waiting ? `: ${waiting}` : ''}`;
+      const state = isCancelling ? 'is being cancelled' : stateWords(workingSinceMs !== undefined, waiting);
       const time = secondsWords(Date.now() - startedMs - waitedMs);
-      const steps = o.steps.length === 0 ? '' : `  ${ended.size}/${counted.size} steps`;
-      const names = running.size > 0 && o.steps.length > 0 ? `: ${[...running.values()].join(', ')}` : '';
+      const steps = stepsWords(counted.size, ended.size, running.values());
       const left = asking.size === 0 && !isCancelling ? leftOf({ workingSinceMs, waitedMs, progress, expectedMs }) : '';
-      return `${sign} ${run.job_id} ${state}  ${time}${steps}${names}${left}${barOf(progress)}`;
+      return `${sign} ${run.job_id} ${state}  ${time}${steps}${left}${barOf(progress)}`;
     },
     async follow(client: Client, signal: AbortSignal): Promise<void> {
       const path = { run_id: run.run_id };
@@ -102,6 +97,17 @@ export function createRunProgress(
       }
     },
   };
+}
+
+function stateWords(hasStarted: boolean, waiting: string | null): string {
+  if (hasStarted && waiting === null) return 'runs';
+  return waiting ? `waits: ${waiting}` : 'waits';
+}
+
+function stepsWords(count: number, ended: number, running: Iterable<string>): string {
+  if (count === 0) return '';
+  const names = [...running].join(', ');
+  return `  ${ended}/${count} steps${names && `: ${names}`}`;
 }
 
 function stepWords(event: string, { status }: Readonly<Record<string, unknown>>): string | undefined {
