@@ -7,7 +7,9 @@ const at = (time: string) => Date.parse(`2026-06-01T${time}Z`);
 const gap = (from: string, to: string, over: Partial<Gap> = {}): Gap => {
   return { fromMs: at(from), toMs: at(to), isExact: true, why: 'flwd was not running', ...over };
 };
-const terms = { id: 'schedule_1', jobId: 'a b', timezone: 'UTC' } as Parameters<typeof missedWords>[0];
+const terms = { id: 'schedule_1', jobId: 'a b', timezone: 'UTC', cron: '0 2 * * *' } as Parameters<
+  typeof missedWords
+>[0];
 const said = (gaps: readonly (Gap | null)[], over: object = {}) =>
   missedWords(terms, { firstAtMs: at('02:00:00'), lastAtMs: at('02:00:00'), count: 1, hasMore: false, ...over }, gaps);
 
@@ -39,12 +41,16 @@ test('if too many times were missed to count, the message says so', () => {
   expect(words).toContain('To start these runs now: flwd backfill');
 });
 
-test('a refused start names the reason and the command, unless the schedule has no times to start later', () => {
-  expect(refusedWords({ ...terms, cron: '0 2 * * *' }, at('02:00:00'), 'The job is disabled.')).toBe(
+test('a refused start names the reason and the command that starts the run', () => {
+  expect(refusedWords(terms, at('02:00:00'), 'The job is disabled.')).toBe(
     'The schedule could not start a run for 2026-06-01 02:00 UTC: The job is disabled. ' +
       "To start it later: flwd backfill 'a b' --schedule schedule_1 --from 2026-06-01T02:00:00+00:00",
   );
-  expect(refusedWords({ ...terms, cron: '@reboot' }, at('02:00:00'), 'The job is disabled.')).toBe(
-    'The schedule could not start a run for 2026-06-01 02:00 UTC: The job is disabled.',
-  );
+});
+
+test.each([null, '@reboot'])('a schedule that cannot be backfilled, such as %s, is run by its id', (cron) => {
+  const missed = { firstAtMs: at('02:00:00'), lastAtMs: at('02:00:00'), count: 1, hasMore: false };
+  const start = 'flwd schedules run schedule_1';
+  expect(missedWords({ ...terms, cron }, missed, [])).toMatch(new RegExp(`To start this run now: ${start}$`));
+  expect(refusedWords({ ...terms, cron }, at('02:00:00'), 'no')).toMatch(new RegExp(`To start it later: ${start}$`));
 });

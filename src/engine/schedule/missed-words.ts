@@ -32,16 +32,14 @@ export function missedWords(schedule: Schedule, missed: Missed, gaps: readonly (
   const { timezone } = schedule;
   const why = whyWords(missed, gaps, timezone);
   const runs = missed.count === 1 && !missed.hasMore ? 'this run' : 'these runs';
-  const command = backfillOf(schedule, missed.firstAtMs);
+  const command = startOf(schedule, missed.firstAtMs);
   return `The schedule started no run for ${timesWords(missed, timezone)}: ${why}. To start ${runs} now: ${command}`;
 }
 
 export function refusedWords(schedule: Schedule, nominalAtMs: number, detail: string): string {
   const time = zonedTime(nominalAtMs, schedule.timezone);
   const why = detail.replace(/[.\s]+$/, '');
-  // Schedules such as `@reboot` have no times to start later.
-  const later = startWords.has(schedule.cron ?? '') ? '' : ` To start it later: ${backfillOf(schedule, nominalAtMs)}`;
-  return `The schedule could not start a run for ${time}: ${why}.${later}`;
+  return `The schedule could not start a run for ${time}: ${why}. To start it later: ${startOf(schedule, nominalAtMs)}`;
 }
 
 function timesWords({ firstAtMs, lastAtMs, count, hasMore }: Missed, timezone: string): string {
@@ -61,6 +59,8 @@ function whyWords({ firstAtMs, lastAtMs }: Missed, gaps: readonly (Gap | null)[]
   return wasRunning ? `flwd ${others}` : `flwd was not running then, or it ${others}`;
 }
 
-function backfillOf({ id, jobId, timezone }: Schedule, firstAtMs: number): string {
+/** A backfill needs a pattern that has times, so a single time and patterns such as `@reboot` cannot have one. */
+function startOf({ id, jobId, timezone, cron }: Schedule, firstAtMs: number): string {
+  if (cron === null || startWords.has(cron)) return `flwd schedules run ${id}`;
   return `flwd backfill ${shellWord(jobId)} --schedule ${id} --from ${toLocalTimestamp(firstAtMs, timezone)}`;
 }
