@@ -12,7 +12,7 @@ import type { Trace } from './trigger/trace.ts';
 export const runStatuses = ['pending', 'running', 'success', 'failed', 'cancelled'] as const;
 export type RunStatus = (typeof runStatuses)[number];
 
-/** Why a run waits while its instance cannot start runs yet, or no longer. */
+/** Why a run waits while its instance is not ready to start runs, or starts no more runs. */
 export const startingWords = 'the server is starting or stopping';
 
 export type RunReason =

@@ -65,7 +65,7 @@ describe('a backup of a running instance', () => {
         /^restored \d+ files from \S+\nruns that were running at that time: 1; the next start marks them as lost\n/,
       );
       expect(restored.stdout).toContain(
-        '\nthe next start also starts schedules, triggers and webhooks; to prevent this, first set scheduler.schedules_paused: true and scheduler.triggers_paused: true in flwd.yaml\n',
+        '\nthe next server also starts runs of schedules, triggers and webhooks; to prevent this, first set scheduler.schedules_paused: true and scheduler.triggers_paused: true in flwd.yaml\n',
       );
       expect((await flwd(other.dir, 'doctor')).stdout).toContain(
         'no server is running; 1 unfinished run waits for a server',

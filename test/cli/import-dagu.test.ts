@@ -1,4 +1,4 @@
-// Workflows of Dagu do the same in flwd: the imported jobs run.
+// Imports workflows of Dagu, and runs the jobs: they must do in flwd what the workflows do in Dagu.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

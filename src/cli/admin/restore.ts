@@ -50,7 +50,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     lines.push(`tokens as they were at that time: ${tokens}; revoke again any that you have revoked since`);
   if (!config.scheduler.schedulesPaused || !config.scheduler.triggersPaused)
     lines.push(
-      'the next start also starts schedules, triggers and webhooks; to prevent this, first set ' +
+      'the next server also starts runs of schedules, triggers and webhooks; to prevent this, first set ' +
         'scheduler.schedules_paused: true and scheduler.triggers_paused: true in flwd.yaml',
     );
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -43,7 +43,7 @@ export function createTracking(
     load(states: Map<string, ScheduleState>): void {
       for (const [id, state] of states) resting.set(id, { state });
     },
-    /** The job of a schedule whose state has it; otherwise an empty text, which is the id of no job. */
+    /** The job that the state of the schedule names. If it names no job, an empty text, which is the id of no job. */
     jobOf: (id: string): string => stateOf(id)?.jobId ?? '',
     /** The ids of schedules that have a state and do not fire. */
     restingIds: () => [...resting.keys()],
