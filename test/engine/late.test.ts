@@ -258,12 +258,27 @@ test('the times that a schedule missed are recorded with their number, the reaso
   const missed =
     'The schedule started no run for 3 of its times, from 2026-06-01 03:00 CEST to 2026-06-01 05:00 CEST: ' +
     'flwd was not running from 2026-06-01 02:10 CEST to 2026-06-01 05:29:50 CEST. ' +
-    `To start these runs now: flwd backfill hourly --schedule ${id} --from 2026-06-01T03:00:00+02:00`;
+    `To start these runs now: flwd backfill hourly --schedule ${id} ` +
+    '--from 2026-06-01T03:00:00+02:00 --until 2026-06-01T05:00:01+02:00';
   expect(await list()).toEqual([`missed: ${missed}`]);
   await finished(await create('hourly'));
   await expect
     .poll(() => to(new Date(Date.parse(start) + 3.6 * hourMs).toISOString()))
     .toEqual([`missed, over: ${missed}`]);
+});
+
+test('if a schedule missed more than 100 times, the command starts the newest 100', async () => {
+  const root = dataFolder();
+  const jobs = { often: scheduled({ cron: '* * * * *' }) };
+  await (await openLate(root, '2026-06-01T00:00:30Z', { jobs })).close();
+  const { list } = await openLate(root, '2026-06-01T03:30:00Z', {});
+  await expect
+    .poll(list)
+    .toEqual([
+      expect.stringMatching(
+        /To start the newest 100 runs now: .* --from 2026-06-01T01:50:00\+00:00 --until 2026-06-01T03:29:01\+00:00$/,
+      ),
+    ]);
 });
 
 test('a schedule that missed a time while its config.yaml was broken says so', async () => {

@@ -10,8 +10,10 @@ const gap = (from: string, to: string, over: Partial<Gap> = {}): Gap => {
 const terms = { id: 'schedule_1', jobId: 'a b', timezone: 'UTC', cron: '0 2 * * *' } as Parameters<
   typeof missedWords
 >[0];
-const said = (gaps: readonly (Gap | null)[], over: object = {}) =>
-  missedWords(terms, { firstAtMs: at('02:00:00'), lastAtMs: at('02:00:00'), count: 1, hasMore: false, ...over }, gaps);
+const backfill = "flwd backfill 'a b' --schedule schedule_1";
+const [firstAtMs, countedFromMs, lastAtMs] = [at('02:00:00'), at('02:00:00'), at('02:00:00')];
+const once = { firstAtMs, countedFromMs, lastAtMs, count: 1, hasMore: false };
+const said = (gaps: readonly (Gap | null)[], over: object = {}) => missedWords(terms, { ...once, ...over }, gaps);
 
 const others = 'could not store the run or read the job, or the clock was set past that time';
 
@@ -31,26 +33,28 @@ test.each<[string, (Gap | null)[]]>([
 ])('a missed time names only causes that are possible: %s', (why, gaps) => {
   expect(said(gaps)).toBe(
     `The schedule started no run for 2026-06-01 02:00 UTC: ${why}. ` +
-      `To start this run now: flwd backfill 'a b' --schedule schedule_1 --from 2026-06-01T02:00:00+00:00`,
+      `To start this run now: ${backfill} --from 2026-06-01T02:00:00+00:00 --until 2026-06-01T02:00:01+00:00`,
   );
 });
 
-test('if too many times were missed to count, the message says so', () => {
-  const words = said([gap('01:00:00', '09:00:00')], { lastAtMs: at('08:00:00'), count: 100, hasMore: true });
+test('if too many times were missed to count, the command starts the newest', () => {
+  const many = { countedFromMs: at('06:21:00'), lastAtMs: at('08:00:00'), count: 100, hasMore: true };
+  const words = said([gap('01:00:00', '09:00:00')], many);
   expect(words).toContain('more than 100 of its times, from 2026-06-01 02:00 UTC to 2026-06-01 08:00 UTC');
-  expect(words).toContain('To start these runs now: flwd backfill');
+  expect(words).toContain(
+    `To start the newest 100 runs now: ${backfill} --from 2026-06-01T06:21:00+00:00 --until 2026-06-01T08:00:01+00:00`,
+  );
 });
 
 test('a refused start names the reason and the command that starts the run', () => {
   expect(refusedWords(terms, at('02:00:00'), 'The job is disabled.')).toBe(
     'The schedule could not start a run for 2026-06-01 02:00 UTC: The job is disabled. ' +
-      "To start it later: flwd backfill 'a b' --schedule schedule_1 --from 2026-06-01T02:00:00+00:00",
+      `To start it later: ${backfill} --from 2026-06-01T02:00:00+00:00 --until 2026-06-01T02:00:01+00:00`,
   );
 });
 
 test.each([null, '@reboot'])('a schedule that cannot be backfilled, such as %s, is run by its id', (cron) => {
-  const missed = { firstAtMs: at('02:00:00'), lastAtMs: at('02:00:00'), count: 1, hasMore: false };
   const start = 'flwd schedules run schedule_1';
-  expect(missedWords({ ...terms, cron }, missed, [])).toMatch(new RegExp(`To start this run now: ${start}$`));
+  expect(missedWords({ ...terms, cron }, once, [])).toMatch(new RegExp(`To start this run now: ${start}$`));
   expect(refusedWords({ ...terms, cron }, at('02:00:00'), 'no')).toMatch(new RegExp(`To start it later: ${start}$`));
 });

@@ -22,6 +22,8 @@ export type Missed = {
   readonly count: number;
   /** Whether there were more times than `count` says. */
   readonly hasMore: boolean;
+  /** The oldest of the newest `count` times. */
+  readonly countedFromMs: number;
 };
 
 /** A run may start this late and is still on time. So even a time shortly after a gap may be missed because of it. */
@@ -31,15 +33,16 @@ const afterGapMs = 30_000;
 export function missedWords(schedule: Schedule, missed: Missed, gaps: readonly (Gap | null)[]): string {
   const { timezone } = schedule;
   const why = whyWords(missed, gaps, timezone);
-  const runs = missed.count === 1 && !missed.hasMore ? 'this run' : 'these runs';
-  const command = startOf(schedule, missed.firstAtMs);
+  const several = missed.hasMore ? `the newest ${missed.count} runs` : 'these runs';
+  const runs = missed.count === 1 && !missed.hasMore ? 'this run' : several;
+  const command = startOf(schedule, missed.countedFromMs, missed.lastAtMs);
   return `The schedule started no run for ${timesWords(missed, timezone)}: ${why}. To start ${runs} now: ${command}`;
 }
 
 export function refusedWords(schedule: Schedule, nominalAtMs: number, detail: string): string {
   const time = zonedTime(nominalAtMs, schedule.timezone);
   const why = detail.replace(/[.\s]+$/, '');
-  return `The schedule could not start a run for ${time}: ${why}. To start it later: ${startOf(schedule, nominalAtMs)}`;
+  return `The schedule could not start a run for ${time}: ${why}. To start it later: ${startOf(schedule, nominalAtMs, nominalAtMs)}`;
 }
 
 function timesWords({ firstAtMs, lastAtMs, count, hasMore }: Missed, timezone: string): string {
@@ -60,7 +63,9 @@ function whyWords({ firstAtMs, lastAtMs }: Missed, gaps: readonly (Gap | null)[]
 }
 
 /** A backfill needs a pattern that has times, so a single time and patterns such as `@reboot` cannot have one. */
-function startOf({ id, jobId, timezone, cron }: Schedule, firstAtMs: number): string {
+function startOf(schedule: Schedule, firstAtMs: number, lastAtMs: number): string {
+  const { id, jobId, timezone, cron } = schedule;
   if (cron === null || startWords.has(cron)) return `flwd schedules run ${id}`;
-  return `flwd backfill ${shellWord(jobId)} --schedule ${id} --from ${toLocalTimestamp(firstAtMs, timezone)}`;
+  const [from, until] = [firstAtMs, lastAtMs + 1_000].map((atMs) => toLocalTimestamp(atMs, timezone));
+  return `flwd backfill ${shellWord(jobId)} --schedule ${id} --from ${from} --until ${until}`;
 }

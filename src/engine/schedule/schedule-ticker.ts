@@ -80,7 +80,13 @@ async function handleNext(tracked: Tracked, o: Parts): Promise<boolean> {
   const fields = { schedule_id: schedule.id, job_id: schedule.jobId, nominal_at: toTimestamp(newest) };
   if (schedule.catchUp === 'none') {
     o.log.warn(fields, 'a schedule skips the times it missed, as its catch_up says');
-    const times = { firstAtMs: nominalAtMs, lastAtMs: newest, count: missed.times.length, hasMore: missed.isCut };
+    const times = {
+      firstAtMs: nominalAtMs,
+      lastAtMs: newest,
+      count: missed.times.length,
+      hasMore: missed.isCut,
+      countedFromMs: missed.times[0] ?? nominalAtMs,
+    };
     const detail = missedWords(schedule, times, [await o.downtime(), ...(tracked.gap ? [tracked.gap] : [])]);
     await settleMissed(schedule, newest, { ...o, lastError: null, detail });
     tracked.state = { ...tracked.state, settledAtMs: newest };
