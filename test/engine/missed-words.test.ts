@@ -15,7 +15,8 @@ const [firstAtMs, countedFromMs, lastAtMs] = [at('02:00:00'), at('02:00:00'), at
 const once = { firstAtMs, countedFromMs, lastAtMs, count: 1, hasMore: false };
 const said = (gaps: readonly (Gap | null)[], over: object = {}) => missedWords(terms, { ...once, ...over }, gaps);
 
-const others = 'could not store the run or read the job, or the clock was set past that time';
+const others =
+  'the machine or flwd was suspended, flwd could not store the run or read the job, or the clock was set past that time';
 
 test.each<[string, (Gap | null)[]]>([
   ['flwd was not running from 2026-06-01 01:00 UTC to 2026-06-01 03:00:05 UTC', [gap('01:00:00', '03:00:05')]],
@@ -27,9 +28,9 @@ test.each<[string, (Gap | null)[]]>([
     'the job was invalid from 2026-06-01 01:50 UTC to 2026-06-01 04:00 UTC',
     [gap('00:00:00', '01:00:00'), gap('01:50:00', '04:00:00', { why: 'the job was invalid' })],
   ],
-  [`flwd ${others}`, [gap('00:00:00', '01:00:00')]],
-  [`flwd was not running then, or it ${others}`, [gap('02:30:00', '03:00:00')]],
-  [`flwd was not running then, or it ${others}`, [null]],
+  [others, [gap('00:00:00', '01:00:00')]],
+  [`flwd was not running then, ${others}`, [gap('02:30:00', '03:00:00')]],
+  [`flwd was not running then, ${others}`, [null]],
 ])('a missed time names only causes that are possible: %s', (why, gaps) => {
   expect(said(gaps)).toBe(
     `The schedule started no run for 2026-06-01 02:00 UTC: ${why}. ` +

@@ -58,8 +58,9 @@ function whyWords({ firstAtMs, lastAtMs }: Missed, gaps: readonly (Gap | null)[]
     return `${why} from ${isExact ? '' : 'about '}${zonedTime(fromMs, timezone)} to ${zonedTime(toMs, timezone)}`;
   }
   const wasRunning = gaps.every((one) => one && firstAtMs > one.toMs + afterGapMs);
+  const suspended = 'the machine or flwd was suspended';
   const others = 'could not store the run or read the job, or the clock was set past that time';
-  return wasRunning ? `flwd ${others}` : `flwd was not running then, or it ${others}`;
+  return wasRunning ? `${suspended}, flwd ${others}` : `flwd was not running then, ${suspended}, flwd ${others}`;
 }
 
 /** A backfill needs a pattern that has times, so a single time and patterns such as `@reboot` cannot have one. */
