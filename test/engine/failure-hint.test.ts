@@ -425,6 +425,16 @@ describe('a hint is given for', () => {
     const plan = { resources: { ...noResources, memoryBytes: 2 ** 26, pids: 20 } };
     expect(hintOf({ lines: ['MemoryError'], plan })).toMatch(/^a step may use 64 MiB of memory: /);
     expect(hintOf({ lines: ['MemoryError'] })).toBeUndefined();
+    const dump = [
+      'object address  : 0x7f2c4a1b3c40',
+      'object refcount : 3',
+      'object type     : 0x9d5ba0',
+      'object type name: MemoryError',
+      'object repr     : MemoryError()',
+      'lost sys.stderr',
+    ];
+    expect(hintOf({ lines: dump, plan })).toMatch(/^a step may use 64 MiB of memory: /);
+    expect(exitMessage(1, readErrorLines(dump))).toBe('exited with code 1: MemoryError');
     expect(hintOf({ lines: ["RuntimeError: can't start new thread"], plan })).toMatch(
       /^a step may have 20 processes and threads: /,
     );

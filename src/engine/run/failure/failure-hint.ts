@@ -102,7 +102,7 @@ const rules: readonly LineRule[] = [
     hint: () => noInput('the program wants to ask a person'),
   },
   {
-    says: /cannot allocate memory|^MemoryError|std::bad_alloc/i,
+    says: /cannot allocate memory|^(?:object type name: )?MemoryError|std::bad_alloc/i,
     hint: (_, { plan }) => {
       const bytes = plan.resources?.memoryBytes ?? null;
       if (bytes === null) return undefined;
