@@ -113,6 +113,10 @@ export function findCommand(words: readonly string[]): Found {
     if (within.includes('list')) return findCommand([first, 'list', ...words.slice(1)]);
     throw new Refusal(`${ownName} ${first} needs a command: ${oneOf(within)}`);
   }
+  if (first === 'secrets' && ['get', 'show'].includes(second))
+    throw new Refusal(
+      `there is no command \`secrets ${second}\`: flwd never shows a stored secret, only gives it to jobs`,
+    );
   const which = hint(second, within) ?? `; ${ownName} ${first} takes ${oneOf(within)}`;
   throw new Refusal(`unknown command \`${first} ${second}\`${which}`);
 }
@@ -196,6 +200,11 @@ function withOption(command: Command, word: string): string {
   const { name } = command;
   const [isAddress, host = '127.0.0.1', port] = /^(?:([\w.-]+)?:)?(\d{1,5})$/.exec(word) ?? [];
   if (name === 'serve' && isAddress) return `; did you mean ${ownName} serve --bind ${host}:${port}?`;
+  const ofOne = new Map([
+    ['schedules pause', 'hold'],
+    ['schedules resume', 'release'],
+  ]).get(name);
+  if (ofOne !== undefined) return `; did you mean ${ownName} schedules ${ofOne} ${shellWord(word)}?`;
   const isFile = /\.ya?ml$/.test(word) || name.startsWith('config ');
   const isRun = word.startsWith('run_');
   const option = [...(isFile ? ['config'] : []), ...(isRun ? ['run'] : []), name === 'serve' ? 'jobs' : 'job'].find(
@@ -204,12 +213,24 @@ function withOption(command: Command, word: string): string {
   return option === undefined ? '' : `; did you mean ${ownName} ${name} --${option} ${shellWord(word)}?`;
 }
 
+/** Options that people know from other programs. */
+const otherOptions: ReadonlyMap<string, string> = new Map([
+  ['runs --failed', '--status failed'],
+  ['runs --last', '--limit N'],
+  ['runs -n', '--limit N'],
+  ['logs -n', 'RUN --tail N'],
+  ['backfill --to', 'JOB --from TIME --until TIME'],
+]);
+
 export function unknownOption(command: Command, written: string): Refusal {
   const names = command.options.map((option) => `--${option.name}`);
   if (written === `--${dataDir.name}`)
     return new Refusal(`flwd ${command.name} takes no ${written}: it does not work on an instance`);
   if (command.name === 'serve' && ['--port', '--host'].includes(written))
     return new Refusal(`unknown option ${written}; write ${ownName} serve --bind 127.0.0.1:8080`);
+  const instead = otherOptions.get(`${command.name} ${written}`);
+  if (instead !== undefined)
+    return new Refusal(`unknown option ${written}; write ${ownName} ${command.name} ${instead}`);
   const operand = command.operands?.match(/[A-Z]+/g)?.find((one) => written === `--${one.toLowerCase()}`);
   if (operand !== undefined)
     return new Refusal(

@@ -93,6 +93,38 @@ test.each([
   ],
   [['token', 'create'], 2, 'there is no command `token`: flwd tokens lists tokens, flwd tokens create makes one\n'],
   [['status'], 2, 'there is no command `status`: flwd doctor examines the instance, flwd runs lists the runs\n'],
+  [
+    ['rm', 'plain'],
+    2,
+    'there is no command `rm`: remove the folder of the job: flwd notices the change, and keeps its runs until they expire\n',
+  ],
+  [
+    ['kill', 'plain'],
+    2,
+    'there is no command `kill`: flwd cancel RUN stops a run, flwd cancel RUN --force kills it at once\n',
+  ],
+  [
+    ['disable', 'plain'],
+    2,
+    'there is no command `disable`: set `enabled: false` in the config.yaml of the job, or remove it; flwd schedules hold SCHEDULE holds one schedule\n',
+  ],
+  [
+    ['web'],
+    2,
+    'there is no command `web`: the console is in the browser, at the address that flwd serve prints; flwd tui is for a terminal\n',
+  ],
+  [
+    ['secrets', 'get', 'x'],
+    2,
+    'there is no command `secrets get`: flwd never shows a stored secret, only gives it to jobs\n',
+  ],
+  [['runs', '--failed'], 2, 'unknown option --failed; write flwd runs --status failed\n'],
+  [['logs', '-n', '3', 'plain'], 2, 'unknown option -n; write flwd logs RUN --tail N\n'],
+  [
+    ['schedules', 'pause', 'plain/x'],
+    2,
+    'unexpected word `plain/x`: flwd schedules pause takes no operands; did you mean flwd schedules hold plain/x?\n',
+  ],
   [['secret', 'rotat'], 2, 'there is no command or job `secret/rotat`; did you mean `secret/rotate`?\n'],
   [['update', 'prod'], 2, 'there is no command or job `update/prod`; the job `update` exists but takes no arguments\n'],
   [

@@ -12,6 +12,10 @@ import type { Job, KnownJobs } from './known-jobs.ts';
 const wordsOfChecks = `${ownName} jobs validate DIR checks jobs, ${ownName} config validate checks flwd.yaml, ${ownName} doctor checks the host`;
 
 /** Words that people know from other programs, and what flwd has instead. */
+const wordsOfRemoving = 'remove the folder of the job: flwd notices the change, and keeps its runs until they expire';
+const wordsOfEnabled = `set \`enabled: false\` in the config.yaml of the job, or remove it; ${ownName} schedules hold SCHEDULE holds one schedule`;
+const wordsOfConsole = `the console is in the browser, at the address that ${ownName} serve prints; ${ownName} tui is for a terminal`;
+
 const otherWords: ReadonlyMap<string, string> = new Map([
   ['status', `${ownName} doctor examines the instance, ${ownName} runs lists the runs`],
   [
@@ -20,6 +24,21 @@ const otherWords: ReadonlyMap<string, string> = new Map([
   ],
   ['stop', `systemctl stop flwd stops the service, Ctrl-C ends ${ownName} serve; ${ownName} cancel RUN stops a run`],
   ['restart', `systemctl restart flwd restarts the service; ${ownName} rerun RUN starts a run again`],
+  ['kill', `${ownName} cancel RUN stops a run, ${ownName} cancel RUN --force kills it at once`],
+  [
+    'retry',
+    `${ownName} rerun RUN starts a run again, ${ownName} rerun RUN --from failed continues after what succeeded`,
+  ],
+  ['edit', 'change the files in the folder of the job: flwd notices the change'],
+  ['rm', wordsOfRemoving],
+  ['delete', wordsOfRemoving],
+  ['remove', wordsOfRemoving],
+  ['enable', wordsOfEnabled],
+  ['disable', wordsOfEnabled],
+  ['reload', 'flwd notices changed jobs by itself; after a change in flwd.yaml, restart the server'],
+  ['web', wordsOfConsole],
+  ['ui', wordsOfConsole],
+  ['console', wordsOfConsole],
   ['upgrade', 'install the new version as you installed this one, and restart the server: see docs/install.md'],
   ['update', 'install the new version as you installed this one, and restart the server: see docs/install.md'],
   ['token', `${ownName} tokens lists tokens, ${ownName} tokens create makes one`],
