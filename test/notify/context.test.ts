@@ -7,7 +7,10 @@ import { contextOf } from '../../src/notify/context.ts';
 import { noRunOf } from '../../src/notify/message.ts';
 
 const atMs = Date.parse('2026-12-01T01:31:07.500Z');
-const nominal = (at: string) => ({ labels: { schedule_id: 'schedule_1', nominal_at: at } });
+const nominal = (at: string) => ({
+  created_by: 'schedule:schedule_1',
+  labels: { schedule_id: 'schedule_1', nominal_at: at },
+});
 
 function said(over: Partial<Run>, o: { event?: NotifyEvent; timezone?: string; name?: string } = {}): string {
   const { event = 'failed', timezone = 'Europe/Berlin', name = null } = o;
@@ -22,6 +25,7 @@ test.each<[string, Partial<Run>]>([
   ['by mara through MCP', { trigger: { type: 'mcp' } }],
   ['by mara as a rerun of run_1', { trigger: { type: 'rerun' }, rerun_of: 'run_1' }],
   ['by its schedule for 02:30', { trigger: { type: 'schedule' }, ...nominal('2026-12-01T01:30:00.000Z') }],
+  ['by mara with its schedule', { trigger: { type: 'schedule' }, labels: { schedule_id: 'schedule_1' } }],
   ['by its schedule for 2026-11-30 23:00', { trigger: { type: 'schedule' }, ...nominal('2026-11-30T22:00:00.000Z') }],
   [
     'by a backfill of its schedule for 2026-11-28 02:30',
@@ -41,7 +45,9 @@ test('the name of a schedule is one line, and labels of other runs name no sched
   expect(said({ trigger: { type: 'schedule' }, ...labels }, { name: 'at\nnight' })).toMatch(
     /started by the schedule at night for 02:30$/,
   );
-  expect(said({ trigger: { type: 'api' }, ...labels })).toMatch(/started by local through the API$/);
+  expect(said({ ...labels, created_by: 'local', trigger: { type: 'api' } })).toMatch(
+    /started by local through the API$/,
+  );
 });
 
 test('the time is in the given zone, and the first word says what happened then', () => {
