@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import type { NotifyEvent } from '../../src/domain/notification.ts';
 import type { Run } from '../../src/domain/run.ts';
-import { contextOf } from '../../src/notify/context.ts';
+import { contextOf, scheduleIdOf } from '../../src/notify/context.ts';
 import { noRunOf } from '../../src/notify/message.ts';
 
 const atMs = Date.parse('2026-12-01T01:31:07.500Z');
@@ -48,6 +48,14 @@ test('the name of a schedule is one line, and labels of other runs name no sched
   expect(said({ ...labels, created_by: 'local', trigger: { type: 'api' } })).toMatch(
     /started by local through the API$/,
   );
+});
+
+test('only a run that a schedule or a backfill started belongs to the schedule of its label', () => {
+  const idOf = (type: 'schedule' | 'backfill' | 'api') => {
+    const run = noRunOf({ jobId: 'a', tenant: 'default', detail: '', atMs, title: null });
+    return scheduleIdOf({ ...run, trigger: { type }, labels: { schedule_id: 'schedule_1' } });
+  };
+  expect([idOf('schedule'), idOf('backfill'), idOf('api')]).toEqual(['schedule_1', 'schedule_1', undefined]);
 });
 
 test('the time is in the given zone, and the first word says what happened then', () => {
