@@ -303,6 +303,42 @@ test('systemd: the script of a service reads its environment file as systemd doe
   }
 });
 
+test('systemd: the signal that stops a service is carried over, and what it may write to is named', () => {
+  const job = jobOf(
+    timer('OnCalendar=daily', 'ExecStart=/bin/true\nKillSignal=SIGINT\nKillMode=process\nReadWritePaths=/srv/web'),
+  );
+  expect(job.settings.cancel).toEqual({ signal: 'INT' });
+  expect(job.notes).toEqual([
+    '`KillMode=process` was not carried over: flwd ends all processes of the run',
+    '`ReadWritePaths=/srv/web` was not carried over: name the folders under `permissions.write`',
+  ]);
+  const other = jobOf(timer('OnCalendar=daily', 'ExecStart=/bin/true\nKillSignal=SIGWINCH\nKillMode=control-group'));
+  expect(other.notes).toEqual(['`KillSignal=SIGWINCH` was not carried over: see `cancel.signal` in jobs.md']);
+});
+
+test('the notes about mails keep their recipients', () => {
+  const categories = [{ id: 'c', enabled: 1, notify_success: 'all@example.org', notify_fail: 'ops@example.org' }];
+  const event = { enabled: 1, category: 'c', notify_fail: 'dba@example.org, ada@example.org' };
+  const mailed = (when: string, to: string) =>
+    `when it ${when}, a mail went to ${to}: use \`notify\` with the channel \`{type: mail, to: [${to}]}\` (docs/guides/notifications.md)`;
+  expect(jobOf(cronicle(event, { categories })).notes).toEqual(
+    expect.arrayContaining([
+      mailed('succeeded', 'all@example.org'),
+      mailed('failed', 'dba@example.org, ada@example.org'),
+    ]),
+  );
+  const notification = {
+    onfailure: { email: { recipients: 'ops@example.org' }, urls: 'https://hooks.example.org/x' },
+    onsuccess: { plugin: { type: 'Slack' } },
+  };
+  expect(jobOf(rundeck({ sequence: [{ exec: 'id' }], notification })).notes).toEqual(
+    expect.arrayContaining([
+      mailed('failed', 'ops@example.org'),
+      'its notifications (onfailure: urls, onsuccess: plugin) were not carried over: see `notify` in jobs.md',
+    ]),
+  );
+});
+
 test('Cronicle: a job whose category or plugin was disabled is disabled, and a disabled event without times has a note', () => {
   const timing = { hours: [3], minutes: [0] };
   const categories = [{ id: 'night', enabled: 0 }];

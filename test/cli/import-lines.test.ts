@@ -212,14 +212,18 @@ test('lines that call the same script of 1 MiB are imported in seconds', async (
   expect(found.map(({ lacks }) => lacks.read)).toEqual(lines.map(() => [`${dir}/all.sh`]));
 });
 
-test('a job whose command does not use a password of the crontab says so', async () => {
+test('a job says so if neither its command nor the script that it calls uses a password of the crontab', async () => {
+  const dir = createHome();
+  writeFiles(dir, { 'dump.sh': '#!/bin/sh\n: "${DB_PASSWORD:?}"\n' });
   const found = await imported(
     createHome(),
     'DB_PASSWORD=hunter22',
     '1 1 * * * echo "$DB_PASSWORD" | sha256sum',
+    `3 1 * * * ${dir}/dump.sh shop`,
     '2 1 * * * date',
   );
   expect(found.map(({ notes }) => notes.filter((note) => note.includes('DB_PASSWORD')))).toEqual([
+    [],
     [],
     [
       'its command does not name DB_PASSWORD: if nothing that it starts needs this password, remove it from config.yaml',

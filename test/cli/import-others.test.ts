@@ -229,6 +229,45 @@ test('workflows of Dagu become jobs with steps, outputs, handlers and sub-runs',
   expect(release.stdout).toMatch(/^ship \| shipping 3 dry=true as run_\w+$/m);
 });
 
+test.each(['cronicle.txt', 'rundeck.yaml'])(
+  'a later export with another name imports no job of %s twice',
+  async (name) => {
+    const dir = createFolder();
+    const kind = name.split('.')[0] ?? '';
+    const first = await imported(dir, kind, join(fixtures, name));
+    const text = readFileSync(join(fixtures, name), 'utf8');
+    writeFileSync(join(dir, `later-${name}`), text);
+    const states = (found: typeof first) => [...found.values()].map(({ state }) => state);
+    expect(states(await imported(dir, kind, `later-${name}`))).toEqual(
+      states(first).map((state) => state.replace(/^imported$/, 'already-imported')),
+    );
+    writeFileSync(
+      join(dir, `changed-${name}`),
+      text.replaceAll('"hours":[6', '"hours":[5').replaceAll('deploying', 'doing'),
+    );
+    const changed = await imported(dir, kind, `changed-${name}`);
+    const fresh = [...changed.values()].filter(({ state }) => state === 'imported');
+    expect(fresh).toMatchObject([{ may_replace: expect.stringMatching(/\/(?:Reindex-the-shop|deploy)$/) }]);
+  },
+);
+
+test('a secure option of Rundeck in quotes becomes a variable', async () => {
+  const dir = createFolder();
+  const script = `PGPASSWORD='@option.db-pass@' PW="@option.db-pass@" sh -c 'echo "$PGPASSWORD $PW" | wc -c'\n`;
+  const job = {
+    name: 'dump',
+    options: [{ name: 'db-pass', secure: true, valueExposed: true }],
+    sequence: { commands: [{ script }] },
+  };
+  writeFileSync(join(dir, 'rundeck.json'), JSON.stringify([job]));
+  expect((await imported(dir, 'rundeck', 'rundeck.json')).get('dump')).toMatchObject({ state: 'imported' });
+  writeFileSync(join(dir, 'password'), 'correct-horse');
+  expect(await flwd(dir, 'run', 'dump', '--db_pass.file', 'password', '--quiet')).toMatchObject({
+    code: 0,
+    stdout: '28\n',
+  });
+});
+
 test('a file that is not an export ends the command with an error', async () => {
   const dir = createFolder();
   writeFileSync(join(dir, 'file'), '<joblist><job/></joblist>');

@@ -91,7 +91,7 @@ function takeOption(words: string[], flags: readonly string[]): string[] {
 }
 
 function readScript(path: string): Script | undefined {
-  const text = textOf(path);
+  const text = scriptText(path);
   if (text === undefined) return undefined;
   const language = /^#!.*\bzsh\b/.test(text) ? 'sh' : languageOf(basename(path), text);
   return { language, text, arguments: guessOf({ language, text }).arguments };
@@ -105,7 +105,8 @@ function kept<T>(all: Map<string, T>, key: string, make: () => T): T {
   return made;
 }
 
-function textOf(path: string): string | undefined {
+/** Returns undefined if the file cannot be read. */
+export function scriptText(path: string): string | undefined {
   try {
     const stat = statSync(path);
     return stat.isFile() && stat.size <= mostBytes ? plainText(readFileSync(path, 'utf8')) : undefined;

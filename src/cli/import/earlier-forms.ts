@@ -4,7 +4,7 @@
 import { basename } from 'node:path';
 import type { Found, FoundJob } from './found-job.ts';
 import { originLines } from './job-draft.ts';
-import { type ImportRecord, keyOf, type Recorded } from './record.ts';
+import { type ImportRecord, isExport, keyOf, type Recorded } from './record.ts';
 
 /** What `origin.place` contains for lines that were read from standard input. */
 export const standardInput = 'standard input';
@@ -19,7 +19,8 @@ type Named = {
 
 /**
  * Finds for each new job the earlier job that it replaces. The line of the earlier job must have been in the same
- * place, and must be gone. In addition, the two jobs must have the same name, or be the only two with these times.
+ * place, or in another export, and must be gone. In addition, the two jobs must have the same name, or be the only two
+ * of one place with these times.
  */
 export function earlierForms(
   found: readonly Found[],
@@ -40,7 +41,7 @@ export function earlierForms(
     const folder = basename(names.folderOf(job.name));
     const isNamed = ({ dir }: Recorded): boolean =>
       basename(dir) === folder || basename(dir).replace(/-\d+$/, '') === folder;
-    const named = [...gone].filter((one) => isOfPlace(one, job) && isNamed(one));
+    const named = [...gone].filter((one) => mayBeOfPlace(one, job) && isNamed(one));
     pair(job, named.find((one) => hasTimesOf(one, job)) ?? named[0]);
   }
   // Jobs from standard input are not compared by their times, because each input may be a different crontab.
@@ -51,6 +52,10 @@ export function earlierForms(
     if (timed.length === 1 && rivals.length === 0) pair(job, timed[0]);
   }
   return earlier;
+}
+
+function mayBeOfPlace(one: Recorded, job: FoundJob): boolean {
+  return isOfPlace(one, job) || (one.record.kind === job.origin.kind && isExport(job.origin.kind));
 }
 
 function isOfPlace({ record }: Recorded, { origin }: FoundJob): boolean {

@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { shellWord } from '../../lib/shell-word.ts';
 import type { NewFile } from '../init/job-folder.ts';
 import { printable } from '../terminal/output.ts';
+import { scriptText } from './called-script.ts';
 import {
   type CommandNeeds,
   foldersOf,
@@ -34,8 +35,8 @@ export type Draft = {
   readonly needs: CommandNeeds;
   readonly secrets: readonly StoredSecret[];
   /**
-   * Variables that contain a password, and that the job's own commands do not name. Programs that these commands start
-   * may use the variables.
+   * Variables that contain a password, and that neither the job's own commands nor the scripts that they call name.
+   * Other programs may use the variables.
    */
   readonly unnamed: readonly string[];
   readonly notes: readonly string[];
@@ -153,6 +154,7 @@ export function draftJob(
     secrets,
     unnamed: unnamedIn(
       job,
+      needs,
       secrets.filter(({ argument }) => env.stored.has(argument)),
     ),
     notes: [
@@ -165,8 +167,9 @@ export function draftJob(
   };
 }
 
-function unnamedIn(job: FoundJob, secrets: readonly Secret[]): string[] {
-  const words = new Set(commandsOf(job).flatMap(({ text }) => text.split(/\W+/)));
+function unnamedIn(job: FoundJob, { scripts }: CommandNeeds, secrets: readonly Secret[]): string[] {
+  const texts = [...commandsOf(job).map(({ text }) => text), ...scripts.map((path) => scriptText(path) ?? '')];
+  const words = new Set(texts.flatMap((text) => text.split(/\W+/)));
   return secrets.map(({ variable }) => variable).filter((variable) => !words.has(variable));
 }
 

@@ -39,11 +39,15 @@ export function recordOf(job: FoundJob, notCarriedOver: string | null): ImportRe
 
 /**
  * Returns a key that two records of the same line, timer or file have in common. It leaves out the line number, because
- * lines move.
+ * lines move. It also leaves out the file that Cronicle or Rundeck exported, because the next export has another name.
  * @param text without passwords
  */
 export function keyOf({ kind, place, text }: Pick<ImportRecord, 'kind' | 'place' | 'text'>): string {
-  return JSON.stringify([kind, place, text]);
+  return JSON.stringify([kind, isExport(kind) ? null : place, text]);
+}
+
+export function isExport(kind: string): boolean {
+  return kind === 'cronicle' || kind === 'rundeck';
 }
 
 export type Recorded = { readonly dir: string; readonly record: ImportRecord };

@@ -215,7 +215,10 @@ function spansOf(
     const how = quoting[start] ?? 'plain';
     if (rule.isQuoted && how !== 'single' && how !== 'double' && how !== 'here-document') return [];
     const end = endOf(rule, { text, quoting, start, nameAt: from + match.index });
-    const value = text.slice(start, end).replaceAll(/^["']|["']$/g, '');
+    const value = text
+      .slice(start, end)
+      .replaceAll(/''|""/g, '')
+      .replaceAll(/^["']|["']$/g, '');
     const isNone = value === '' || harmless.test(value) || isExpansion(value);
     if (isNone || (isPath.test(value) && !/pass|pwd|secret|token/i.test(name))) return [];
     const isAssignment = rule.isAssignment === true && /^$|[\s;&|(]/.test(text[from + match.index - 1] ?? '');

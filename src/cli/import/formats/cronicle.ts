@@ -19,6 +19,7 @@ import {
   readText,
   textOf,
 } from './import-file.ts';
+import { noteOfMail } from './mail-note.ts';
 import { fileName, interpreterOf, isShell } from './script-interpreter.ts';
 
 type Export = {
@@ -268,9 +269,10 @@ function notesOf(event: Members, { titles, categories, serverCount }: Export): s
           `it started “${titleOf(event.chain_error)}” when it failed: give that job a trigger with \`on: [failed]\`, see jobs.md`,
         ]
       : []),
-    ...(isSetHere('notify_success') || isSetHere('notify_fail')
-      ? ['its mails were not carried over: see `notify` in jobs.md']
-      : []),
+    ...(['notify_success', 'notify_fail'] as const).flatMap((key) => {
+      const to = [event[key], category[key]].map((value) => textOf(value) ?? '').find((text) => text !== '');
+      return to === undefined ? [] : [noteOfMail(key === 'notify_fail' ? 'failed' : 'succeeded', to)];
+    }),
     ...(isSetHere('web_hook') ? ['its web hook was not carried over: see `notify` in jobs.md'] : []),
     ...(isYes(event.multiplex)
       ? ['it ran on every server of its group: flwd runs it once, on the machine of the flwd server']

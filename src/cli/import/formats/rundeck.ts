@@ -18,6 +18,7 @@ import {
   readYaml,
   textOf,
 } from './import-file.ts';
+import { noteOfMail } from './mail-note.ts';
 import { withoutDoubles } from './other-arguments.ts';
 import { fromQuartz, splitQuartz } from './quartz-cron.ts';
 import { readOptions } from './rundeck-options.ts';
@@ -207,6 +208,30 @@ function isLost(data: Data | undefined): boolean {
   return isMembers(data) && Object.keys(data).length > 0;
 }
 
+const moments: Readonly<Record<string, Parameters<typeof noteOfMail>[0]>> = {
+  onfailure: 'failed',
+  onsuccess: 'succeeded',
+  onstart: 'started',
+};
+
+function notesOfNotifications(notification: Data | undefined): string[] {
+  const kinds = Object.entries(membersOf(notification)).flatMap(([when, of]) =>
+    Object.entries(membersOf(of)).map(([kind, value]) => ({ when, kind, to: textOf(membersOf(value).recipients) })),
+  );
+  const others = kinds.filter(({ when, to }) => moments[when] === undefined || to === undefined);
+  return [
+    ...kinds.flatMap(({ when, to }) => {
+      const moment = moments[when];
+      return moment === undefined || to === undefined ? [] : [noteOfMail(moment, to)];
+    }),
+    ...(others.length > 0
+      ? [
+          `its notifications (${others.map(({ when, kind, to }) => `${when}: ${kind}${to === undefined ? '' : ` to ${to}`}`).join(', ')}) were not carried over: see \`notify\` in jobs.md`,
+        ]
+      : []),
+  ];
+}
+
 function notesOf(job: Members, stepCount: number): string[] {
   const retry = retryOf(job);
   const timeout = textOf(job.timeout);
@@ -220,7 +245,7 @@ function notesOf(job: Members, stepCount: number): string[] {
     ...(stepCount > 1 && retry.limit !== undefined
       ? ['Rundeck started the whole job again when it failed: see `retry` of a step in jobs.md']
       : []),
-    ...(isLost(job.notification) ? ['its notifications were not carried over: see `notify` in jobs.md'] : []),
+    ...notesOfNotifications(job.notification),
     ...(textOf(job.loglimit) !== undefined
       ? [`its log limit \`${textOf(job.loglimit)}\` was not carried over: see \`logs.max_size\` in jobs.md`]
       : []),

@@ -136,11 +136,18 @@ function settingsOf(service: Unit): Readonly<Record<string, unknown>> {
     service.last('Service', isOneshot ? 'TimeoutStartSec' : 'RuntimeMaxSec') ??
     (isOneshot ? service.last('Service', 'TimeoutSec') : undefined);
   const limitMs = limit === undefined ? undefined : spanMs(limit);
+  const signal = signalOf(service);
   return {
     // If a service is still running when its timer fires, systemd skips this start and does not make up for it.
     concurrency: { limit: 1, on_conflict: 'reject' },
+    ...(signal !== undefined && { cancel: { signal } }),
     ...(limitMs !== undefined && limitMs > 0 && { timeouts: { run: formatDuration(limitMs) } }),
   };
+}
+
+/** The signal as `cancel.signal` names it. undefined: it is the default, or flwd cannot send it. */
+function signalOf(service: Unit): string | undefined {
+  return /^(?:SIG)?(INT|HUP|QUIT|USR1|USR2|KILL)$/.exec(service.last('Service', 'KillSignal') ?? '')?.[1];
 }
 
 const notCarriedOver: readonly (readonly [string, string, string])[] = [
@@ -160,6 +167,8 @@ const notCarriedOver: readonly (readonly [string, string, string])[] = [
   ['Service', 'LoadCredential', 'use a stored secret'],
   ['Service', 'SetCredential', 'use a stored secret'],
   ['Service', 'PassEnvironment', 'name the variables under `env`'],
+  ['Service', 'KillMode', 'flwd ends all processes of the run'],
+  ['Service', 'ReadWritePaths', 'name the folders under `permissions.write`'],
   ['Service', 'UMask', ''],
   ['Service', 'Nice', ''],
   ['Service', 'IOSchedulingClass', ''],
@@ -189,10 +198,15 @@ function notesOf(service: Unit): string[] {
           '`Type=forking`: a run ends when its first program ends, and flwd then ends what that program left in the background',
         ]
       : []),
+    ...service
+      .all('Service', 'KillSignal')
+      .slice(-1)
+      .filter((value) => signalOf(service) === undefined && !/^(?:SIG)?TERM$/.test(value))
+      .map((value) => `\`KillSignal=${value}\` was not carried over: see \`cancel.signal\` in jobs.md`),
     ...notCarriedOver.flatMap(([section, key, instead]) => {
       const values = service
         .all(section, key)
-        .filter((value) => !/^(?:no|null|journal|inherit|network-online\.target)$/.test(value));
+        .filter((value) => !/^(?:no|null|journal|inherit|control-group|network-online\.target)$/.test(value));
       return values.length === 0
         ? []
         : [`\`${key}=${values.join(' ')}\` was not carried over${instead === '' ? '' : `: ${instead}`}`];
