@@ -111,3 +111,24 @@ rsync "\${EXCL[@]}" "\${NAMES[@]}" a b
   expect(config).toMatch(/exclude:\n +type: array\n +items: \{ type: string \}/);
   expect(config).toMatch(/name:\n +type: array\n +items: \{ type: string \}/);
 });
+
+test('the branches `--max=*` and `--max` are one argument', async () => {
+  const dir = createFolder();
+  const script = `#!/bin/bash
+MAX=5
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --max=*) MAX="\${1#*=}" ;;
+    --max) MAX="$2"; shift ;;
+    --out=*) OUT="\${1#*=}" ;;
+  esac
+  shift
+done
+echo "$MAX to $OUT"
+`;
+  writeFiles(dir, { 'prune.sh': script });
+  expect(await flwd(dir, 'init', '--from', 'prune.sh')).toMatchObject({ code: 0 });
+  const config = readFileSync(join(dir, 'jobs/prune/config.yaml'), 'utf8');
+  expect(config.match(/^ {4}(?:max|out)\w*:/gm)).toEqual(['    max:', '    out:']);
+  expect((await flwd(dir, 'prune', '--max', '3', '--out', '/srv/x')).stdout).toBe('3 to /srv/x\n');
+});

@@ -64,7 +64,7 @@ function isHelp(body: string): boolean {
 }
 
 export function readCases(loop: readonly Line[], script: Script): Option[] {
-  return branchesOf(loop).flatMap(({ patterns, body, line }): Option[] => {
+  const found = branchesOf(loop).flatMap(({ patterns, body, line }): Option[] => {
     const flags = patterns.filter((one) => /^--?[A-Za-z][\w-]*(?:=\*)?$/.test(one));
     const written = flags.find((one) => one.startsWith('--')) ?? flags[0];
     if (written === undefined) {
@@ -86,6 +86,14 @@ export function readCases(loop: readonly Line[], script: Script): Option[] {
     const aliases = flags.map((one) => one.replace('=*', '')).filter((one) => one !== flag);
     return [optionOf(name, variable, { flag, aliases, isJoined, line }, isAppended, script)];
   });
+  return found.filter((one) => !found.some((other) => isSameJoined(one, other)));
+}
+
+/** Whether the first is the branch `--max=*`, and the other is the branch `--max`. */
+function isSameJoined(one: Option, other: Option): boolean {
+  if (!('handing' in one && 'handing' in other)) return false;
+  if (one.handing.as !== 'option' || other.handing.as !== 'option') return false;
+  return one.handing.isJoined && !other.handing.isJoined && one.handing.flag === other.handing.flag;
 }
 
 function switchOf(name: string, flag: string, line: number): ScriptArgument {
