@@ -98,6 +98,8 @@ const mostTitleChars = 200;
 /** How many messages a digest shows. No provider has room for more. */
 const mostParts = 50;
 const mostReasonChars = 1_000;
+/** How many approvals of a run are searched for the one that a message is about. */
+const mostApprovals = 1_000;
 const mostLineChars = 500;
 
 export type Messages = ReturnType<typeof createMessages>;
@@ -137,10 +139,13 @@ export function createMessages(o: {
       event,
       tone: tones[event],
       headline: `${late ? named(late.title, late.jobId) : await nameOf(run, store)} ${headlines[event]}`,
-      reason: oneLine(late ? lateReasonOf(late, run) : await reasonOf(notification, run, store), mostReasonChars),
+      reason: oneLine(
+        late ? lateReasonOf(late, run) : await reasonOf(notification, run, { ...store, ...moment }),
+        mostReasonChars,
+      ),
       lines: [],
       url: base === null ? null : `${base}/${hasRun ? `runs/${run.run_id}` : `jobs/${job}`}`,
-      command: `On ${where}: ${hasRun ? `flwd logs ${run.run_id}` : `flwd runs --job ${shellWord(run.job_id)}`}`,
+      command: `On ${where}: ${commandOf(report)}`,
       context,
       footer: hasRun ? `${context} · ${run.run_id}` : context,
       at: happenedAt(report),
@@ -271,7 +276,7 @@ function lateReasonOf({ detail }: LateNotice, { status }: Run): string {
 async function reasonOf(
   { event, stepId, failures }: Pick<DueNotification, 'event' | 'stepId' | 'failures'>,
   run: Run,
-  { runs }: Pick<Store, 'runs'>,
+  { runs, timezone }: Pick<Store, 'runs'> & { readonly timezone: string },
 ): Promise<string> {
   const took = tookOf(run);
   if (event === 'success') return `It succeeded${took}.`;
@@ -280,8 +285,10 @@ async function reasonOf(
   if (event === 'cancelled')
     return took === '' ? 'It was cancelled before it started.' : `It was cancelled${took.replace('in', 'after')}.`;
   if (event === 'waiting_approval') {
-    const open = (await runs.summary(run.run_id))?.waiting_approval.find(({ step_id: id }) => id === stepId);
-    return `The step ${stepId} waits for an approval${open?.question ? `: ${open.question}` : '.'}`;
+    const { approvals } = await runs.approvals({ state: 'waiting', runId: run.run_id, limit: mostApprovals });
+    const open = approvals.find(({ step_id: id }) => id === stepId);
+    const until = open?.deadline ? ` until ${zonedTime(Date.parse(open.deadline), timezone)}` : '';
+    return `The step ${stepId} waits for an approval${until}${open?.question ? `: ${open.question}` : '.'}`;
   }
   const { error } = run;
   const why = plainText(error ? stepAndMessage(error) : 'the run failed').replace(/[.\s]+$/, '');
@@ -296,6 +303,11 @@ async function reasonOf(
   const hint = error?.hint === undefined ? '' : ` Hint: ${plainText(error.hint)}.`;
   const newer = failures === 0 ? ' A newer run of the job has already succeeded.' : '';
   return `${again}${first}${why.slice(1)}.${hint}${newer}`;
+}
+
+function commandOf({ notification: { event, runId, stepId }, run }: Report): string {
+  if (runId === null) return `flwd runs --job ${shellWord(run.job_id)}`;
+  return event === 'waiting_approval' ? `flwd approve ${runId} ${shellWord(stepId ?? '')}` : `flwd logs ${runId}`;
 }
 
 /** Leaves out the time in which the run waited for an approval. */

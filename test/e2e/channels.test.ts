@@ -130,7 +130,7 @@ exit 3`,
 test('a run that waits for an approval is reported once, with its question, and the wait does not count as work', async () => {
   const receiver = await startReceiver();
   const steps = [
-    { id: 'go', approval: { text: 'Ship it?' } },
+    { id: 'go', approval: { text: 'Ship it?' }, timeout: '1h' },
     { id: 'ship', script: './run.sh', needs: ['go'] },
   ];
   const { 'run.sh': script = '' } = bash('true');
@@ -149,7 +149,7 @@ test('a run that waits for an approval is reported once, with its question, and 
   expect(JSON.parse(receiver.received[0]?.body ?? '')).toMatchObject({
     title: 'ship waits for an approval',
     message: expect.stringMatching(
-      `^The step go waits for an approval: Ship it\\?\n\nWaiting on ${hostname()} since .* UTC, started by local through the API\\.\n\nOn ${hostname()}: flwd logs ${runId}$`,
+      `^The step go waits for an approval until \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d(:\\d\\d)? UTC: Ship it\\?\n\nWaiting on ${hostname()} since .* UTC, started by local through the API\\.\n\nOn ${hostname()}: flwd approve ${runId} go$`,
     ),
   });
   await expect.poll(() => Date.now() - askedAtMs).toBeGreaterThan(2_000);

@@ -13,6 +13,7 @@ import { parseOrNull, toTimestampOrNull } from './run-rows.ts';
 
 export type ApprovalQuery = {
   readonly state: 'waiting' | 'answered';
+  readonly runId?: string;
   readonly jobId?: string;
   readonly jobIds?: readonly string[];
   readonly tenant?: string;
@@ -125,7 +126,7 @@ function stepsIn(db: Kysely<Schema>, state: ApprovalQuery['state']) {
 
 function approvalsOf(
   db: Kysely<Schema>,
-  { state, jobId, jobIds, tenant }: ApprovalQuery,
+  { state, runId, jobId, jobIds, tenant }: ApprovalQuery,
   lastAtMs: number | undefined,
 ) {
   let query = stepsIn(db, state).innerJoin('runs as run', 'run.id', 'step.run_id');
@@ -136,6 +137,7 @@ function approvalsOf(
         : query.where('step.finished_at', '>', lastAtMs);
   }
   if (state === 'waiting') query = query.where(isOfRun('run.status', 'running'));
+  if (runId !== undefined) query = query.where(isOfRun('run.id', runId));
   if (jobId !== undefined) query = query.where(isOfRun('run.job_id', jobId));
   if (jobIds !== undefined) query = query.where(sql<boolean>`coalesce(run.job_id, '') in (${sql.join(jobIds)})`);
   return tenant === undefined ? query : query.where(isOfRun('run.tenant', tenant));
