@@ -218,6 +218,26 @@ test('Dagu: parameters and variables become environment variables of the program
   ]);
 });
 
+test('Dagu: the limits of a number are carried over', () => {
+  const job = jobOf(
+    dagu('params: [{name: TRIES, type: integer, default: 3, minimum: 1, maximum: 9}]\nsteps: [{command: id}]'),
+  );
+  expect(job.arguments).toMatchObject([{ schema: { type: 'integer', default: 3, minimum: 1, maximum: 9 } }]);
+});
+
+test('Dagu: a file in place of the folder is an error that says so', () => {
+  const file = join(createFolder(), 'a.yaml');
+  writeFileSync(file, 'steps: [id]\n');
+  expect(() => findDaguWorkflows(file)).toThrow('a.yaml is a file: name its folder');
+});
+
+test('Rundeck: a disabled schedule that is left out has notes that agree', () => {
+  const { notes } = jobOf(
+    rundeck({ scheduleEnabled: false, schedule: { crontab: '0 0 3 ? * * *' }, sequence: [{ exec: 'id' }] }),
+  );
+  expect(notes).toContain('its schedule was disabled in Rundeck: it starts nothing here, either');
+});
+
 test.each([
   [
     'steps: [{name: a, command: id, preconditions: x}, {name: a-check, command: id}]',

@@ -177,8 +177,13 @@ function schemaOf(rest: { readonly [key: string]: Data }): Record<string, unknow
   if (!['string', 'integer', 'number', 'boolean'].includes(type))
     throw new Unreadable(`its parameter ${textOf(rest.name)} has the type ${type}`);
   const values = listOf(rest.enum);
+  const isNumber = type === 'integer' || type === 'number';
+  const bounds = (['minimum', 'maximum'] as const).flatMap((key) =>
+    isNumber && typeof rest[key] === 'number' ? [[key, rest[key]] as const] : [],
+  );
   return {
     type,
+    ...Object.fromEntries(bounds),
     ...(textOf(rest.description) !== undefined && { description: textOf(rest.description) }),
     ...(values.length > 0 && { enum: values }),
   };

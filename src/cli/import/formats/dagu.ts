@@ -32,7 +32,9 @@ type Workflow = { readonly name: string; readonly file: string; readonly members
 
 /** @throws Refusal */
 export function findDaguWorkflows(folder: string): Found[] {
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new Refusal(`there is no folder ${folder}`);
+  const stat = statSync(folder, { throwIfNoEntry: false });
+  if (stat?.isFile()) throw new Refusal(`${folder} is a file: name its folder`);
+  if (!stat?.isDirectory()) throw new Refusal(`there is no folder ${folder}`);
   const files = filesIn(folder).filter((name) => /\.ya?ml$/.test(name));
   if (files.length === 0) throw new Refusal(`${folder} has no workflows of Dagu: they are files that end in .yaml`);
   if (files.length > mostFiles) throw new Refusal(`${folder} has more than ${mostFiles} files`);

@@ -167,7 +167,7 @@ function schedulesOf(job: Members): Times {
   const isOff = job.scheduleEnabled !== undefined && !isYes(job.scheduleEnabled);
   return {
     schedules: [{ cron: read.cron, timezone: zone, settings: isOff ? { enabled: false } : {} }],
-    notes: isOff ? ['its schedule was disabled in Rundeck, so it is disabled here, too'] : [],
+    notes: isOff ? ['its schedule was disabled in Rundeck: it starts nothing here, either'] : [],
   };
 }
 
