@@ -62,6 +62,19 @@ test('the last run of a job is the one added last, even if the server’s clock 
   expect((await flwd(instance.dir, 'logs', 'gated')).stderr).toBe(`using ${last}, the last run of gated\n`);
 });
 
+test('the log of a job is not that of a later run that was cancelled before it started', async () => {
+  const limited = steps({ concurrency: { limit: 1 }, steps: [{ id: 'ask', approval: { text: 'ask?' } }] });
+  const instance = await createInstance({ limited });
+  const served = await instance.serve();
+  const first = await served.start('limited');
+  const second = await served.start('limited');
+  expect(await flwd(instance.dir, 'cancel', second)).toMatchObject({ code: 0 });
+  expect((await flwd(instance.dir, 'logs', 'limited')).stderr).toBe(
+    `using ${first}, the last run of limited that was not cancelled before it started\n`,
+  );
+  expect((await flwd(instance.dir, 'runs', 'limited')).stderr).toBe(`using ${second}, the last run of limited\n`);
+});
+
 test('a word that is neither a run nor a job with runs is named as such', async () => {
   const instance = await createInstance({ gated });
   const { dir } = instance;

@@ -56,7 +56,7 @@ async function findRuns(
   other: string | undefined,
 ): Promise<readonly [Run, Run]> {
   const read = async (name: string): Promise<Run> => {
-    const runId = await findRunId(session, name, { output, orLastOf: true });
+    const runId = await findRunId(session, name, { output, orLastOf: true, hasLog: true });
     return session.client.call('getRun', { path: { run_id: runId } });
   };
   const first = await read(word);

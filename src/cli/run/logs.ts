@@ -31,7 +31,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const asked = queryOf(options);
   return withSession(options, async (session) => {
     const { client } = session;
-    const namedId = await findRunId(session, word, { output, orLastOf: true });
+    const namedId = await findRunId(session, word, { output, orLastOf: true, hasLog: true });
     const of = await client.call('getRun', { path: { run_id: namedId } });
     assertStep(of, asked.step_id);
     const child = subRunOf(of, asked.step_id);

@@ -12,6 +12,8 @@ type FindOptions = {
   readonly output: Output;
   /** The word may be a job; its last run is used, and the user is told. */
   readonly orLastOf?: boolean;
+  /** Passes over runs of the job that were cancelled before they started, because they have no log. */
+  readonly hasLog?: boolean;
   /** The command can cancel all runs of a job. */
   readonly mayCancelAll?: boolean;
   /** The command answers an approval. If the word is a job, the error lists its runs that wait for one. */
@@ -36,7 +38,7 @@ const newest = 50;
 export async function findRunId(
   session: Session,
   word: string,
-  { output, orLastOf = false, mayCancelAll = false, decision }: FindOptions,
+  { output, orLastOf = false, hasLog = false, mayCancelAll = false, decision }: FindOptions,
 ): Promise<string> {
   const { client, command } = session;
   if (wholeId.test(word)) return word;
@@ -52,7 +54,9 @@ export async function findRunId(
     if (first) return first.run_id;
   }
   const { runs } = await client.call('listRuns', { query: { job_id: word, limit: newest } });
-  const [last] = runs.toSorted((a, b) => (a.run_id < b.run_id ? 1 : -1));
+  const sorted = runs.toSorted((a, b) => (a.run_id < b.run_id ? 1 : -1));
+  const logged = hasLog ? sorted.find((run) => run.status !== 'cancelled' || run.started_at !== null) : undefined;
+  const last = logged ?? sorted[0];
   if (!last && !word.startsWith('run_'))
     throw new Refusal(await noRunOf(word, { client, command }), exitCodes.notFound);
   if (!last) return word;
@@ -63,7 +67,8 @@ export async function findRunId(
     const all = mayCancelAll ? `, ${command('cancel', '--job', word)} cancels all that have not ended` : '';
     throw new Refusal(`${what}; ${command('runs', '--job', word)} lists them${all}`, exitCodes.notFound);
   }
-  output.say(`using ${last.run_id}, the last run of ${last.job_id}`);
+  const passedOver = last === sorted[0] ? '' : ' that was not cancelled before it started';
+  output.say(`using ${last.run_id}, the last run of ${last.job_id}${passedOver}`);
   return last.run_id;
 }
 
