@@ -11,7 +11,7 @@ test('a failure causes one mail to all addresses, with the reason, the hint, the
   const change = { error: { message: 'exit code 3', hint: 'allow it with `permissions: {network: all}`' } };
   const labels = { schedule_id: 'schedule_berlin', nominal_at: '2024-01-15T10:00:00.000Z' };
   const runId = await opened.end(rule, 'fail', {
-    run: { trigger: { type: 'schedule' }, labels },
+    run: { trigger: { type: 'schedule' }, createdBy: 'schedule:schedule_berlin', labels },
     lines: ['connecting', '.', '    raise  Error', '', 'From here it failed'],
     change,
   });
