@@ -30,11 +30,11 @@ export type Message = {
   readonly lines: readonly string[];
   /** null: flwd.yaml has no `server.public_url`. */
   readonly url: string | null;
-  /** The host, and the command that shows more when it is run on that host. */
-  readonly command: string;
+  /** The command that shows more when it is run on the host; null if the reason says what to do. */
+  readonly command: string | null;
   /** Where and when the event happened, and what started the run, without a full stop. */
   readonly context: string;
-  /** The context, and the run if there is one. */
+  /** The context, and the run if there is one. Without a URL, it has the command instead of the run. */
   readonly footer: string;
   /** When the event happened. */
   readonly at: string;
@@ -134,6 +134,8 @@ export function createMessages(o: {
     const job = run.job_id.split('/').map(encodeURIComponent).join('/');
     const moment = momentOf(report);
     const context = contextOf({ ...moment, event, where, run: hasRun ? run : null });
+    const command = commandOf(report);
+    const more = base === null ? command : notification.runId;
     return {
       id,
       event,
@@ -145,9 +147,9 @@ export function createMessages(o: {
       ),
       lines: [],
       url: base === null ? null : `${base}/${hasRun ? `runs/${run.run_id}` : `jobs/${job}`}`,
-      command: `On ${where}: ${commandOf(report)}`,
+      command,
       context,
-      footer: hasRun ? `${context} · ${run.run_id}` : context,
+      footer: more === null ? context : `${context} · ${more}`,
       at: happenedAt(report),
       time: zonedTime(moment.atMs, moment.timezone),
       failures,
@@ -193,9 +195,9 @@ function digestOf(reports: readonly Report[], parts: readonly Message[], { base,
     reason: `${reports.length} messages since ${first.time}.`,
     lines: more > 0 ? [...lines, `and ${more} more`] : lines,
     url: base === null ? null : `${base}/runs`,
-    command: `On ${where}: flwd runs`,
+    command: 'flwd runs',
     context,
-    footer: context,
+    footer: base === null ? `${context} · flwd runs` : context,
     stepId: null,
     parts,
   };
@@ -213,7 +215,7 @@ function sampleOf(id: string, at: string, o: Place & { readonly timezone: string
     reason: `This is a test from ${instance}; no run has failed.`,
     lines: ['the last lines of the log come here'],
     url: base,
-    command: `On ${where}: flwd notify`,
+    command: 'flwd notify',
     context,
     footer: context,
     at,
@@ -305,7 +307,9 @@ async function reasonOf(
   return `${again}${first}${why.slice(1)}.${hint}${newer}`;
 }
 
-function commandOf({ notification: { event, runId, stepId }, run }: Report): string {
+function commandOf({ notification: { event, runId, stepId }, run }: Report): string | null {
+  // The reason has the command that starts the run.
+  if (event === 'missed') return null;
   if (runId === null) return `flwd runs --job ${shellWord(run.job_id)}`;
   return event === 'waiting_approval' ? `flwd approve ${runId} ${shellWord(stepId ?? '')}` : `flwd logs ${runId}`;
 }

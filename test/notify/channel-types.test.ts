@@ -80,11 +80,12 @@ test('slack: a message has a headline, the reason, the end of the log and a link
   expect(textsOf(json()).filter((each) => invisible.test(each))).toEqual([]);
 });
 
-test('slack: without server.public_url a message has no link', async () => {
-  const { json } = await requestOf({ type: 'slack' }, { publicUrl: null });
+test('slack: without server.public_url a message has a command instead of the link', async () => {
+  const { json, runId } = await requestOf({ type: 'slack' }, { publicUrl: null });
   const [attachment] = json().attachments;
   expect(attachment).not.toHaveProperty('title');
   expect(attachment).not.toHaveProperty('title_link');
+  expect(attachment.footer).toMatch(new RegExp(`through the API · flwd logs ${runId}$`));
 });
 
 test('teams: a message is an Adaptive Card without Markdown, below 28 KB', async () => {

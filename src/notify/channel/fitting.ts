@@ -46,9 +46,10 @@ export function fitLines(lines: readonly string[], most: number, form: Form = {}
  */
 export function fitBody(message: Message, most: number, form: Form = {}): string {
   const { sizeOf = charsOf } = form;
-  const link = message.url ?? message.command;
+  const { url, command, where } = message;
+  const link = url ?? (command === null ? null : `On ${where}: ${command}`);
   const context = `\n\n${fit(`${message.context}.`, most, form)}`;
-  const end = `\n\n${fit(link, most, form)}`;
+  const end = link === null ? '' : `\n\n${fit(link, most, form)}`;
   const reason = fit(message.reason, most - sizeOf(context) - sizeOf(end), form);
   const room = most - sizeOf(reason) - sizeOf(context) - sizeOf(end) - 2;
   const lines = room > 0 ? fitLines(message.lines, room, form) : '';
