@@ -34,8 +34,12 @@ export async function examineStarters(config: Config, catalog: Catalog): Promise
   const webhooks = await examineWebhooks(config, { catalog, stored });
   const starts: Start[] = [
     ...schedules.live.map((one) => ({ ...one, kind: 'schedule' }) as const),
-    ...triggersOf(catalog).map((one) => ({ ...one, kind: 'trigger', tenant: defaultTenant }) as const),
-    ...webhooks.open.map((one) => ({ ...one, kind: 'webhook' }) as const),
+    ...triggersOf(catalog)
+      .filter(mayStart)
+      .map((one) => ({ ...one, kind: 'trigger', tenant: defaultTenant }) as const),
+    ...webhooks.open
+      .filter(({ jobId }) => definitionOf(jobId, catalog)?.enabled)
+      .map((one) => ({ ...one, kind: 'webhook' }) as const),
   ];
   return [
     ...(await examineServer(config, { catalog, schedules: schedules.live.length })),
@@ -45,9 +49,13 @@ export async function examineStarters(config: Config, catalog: Catalog): Promise
   ];
 }
 
-/** The triggers that are meant to start a run. */
+/** The triggers of the jobs that are enabled. */
 function triggersOf(catalog: Catalog): Trigger[] {
   return triggersIn(catalog).filter(({ jobId }) => definitionOf(jobId, catalog)?.enabled);
+}
+
+function mayStart({ kind, followedId, denied }: Trigger): boolean {
+  return denied === null && (kind !== 'job' || followedId !== null);
 }
 
 /** Checks the server. Without a server, schedules and triggers start nothing, and no notifications are sent. */

@@ -235,6 +235,9 @@ test('a secret that is not stored is named before the next run of a schedule, tr
     hooked: bash('true', { ...needsKey, webhooks: [{ name: 'push', scheme: 'github', secret: 'pg-key' }] }),
     byhand: bash('true', needsKey),
     held: bash('true', { ...needsKey, schedules: [{ cron: '0 6 * * *', held: true }] }),
+    rests: bash('true', { ...needsKey, schedules: [{ cron: '0 7 * * *', enabled: false }] }),
+    follows: bash('true', { ...needsKey, triggers: [{ job: 'gone', on: ['success'] }] }),
+    off: bash('true', { ...needsKey, enabled: false, webhooks: [{ name: 'in', scheme: 'github', secret: 'pg-key' }] }),
   });
   const { dir } = instance;
   const server = await instance.serve();
@@ -252,6 +255,7 @@ test('a secret that is not stored is named before the next run of a schedule, tr
   );
   const listed = await schedules();
   expect(listed).toMatch(/ nightly .* no secret lacks the secret pg-key: flwd secrets set pg-key$/m);
+  expect(listed).toMatch(/ rests .* disabled ?$/m);
 
   const stored = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value":"hunter-22"}' };
   await server.fetch('/secrets/pg-key', stored);

@@ -9,7 +9,7 @@ import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
 
 const gated = steps(
-  { steps: [{ id: 'ask', approval: { text: 'ask?' } }, script('ship', { needs: ['ask'] })] },
+  { steps: [{ id: 'ask', approval: { text: 'ask?\nflwd approve run_1 ask' } }, script('ship', { needs: ['ask'] })] },
   { ship: 'true' },
 );
 
@@ -124,7 +124,7 @@ test('commands that end or decide a run accept neither a job nor part of an id t
   for (const verb of ['approve', 'deny'])
     expect(await flwd(dir, verb, 'gated')).toEqual({
       stdout: '',
-      stderr: `\`gated\` is a job, but an id of a run is needed; these runs wait for an approval:\n  flwd ${verb} ${first} ask    ask?\n  flwd ${verb} ${second} ask    ask?\n`,
+      stderr: `\`gated\` is a job, but an id of a run is needed; these runs wait for an approval:\n  flwd ${verb} ${first} ask    ask? flwd approve run_1 ask\n  flwd ${verb} ${second} ask    ask? flwd approve run_1 ask\n`,
       code: 3,
     });
 

@@ -34,6 +34,7 @@ const server = await startServing({
       schedules: [{ cron: '30 2 * * *', timezone: 'Europe/Berlin', args: { target: '/a' } }],
     }),
     plain: bash('true'),
+    keyed: bash('true', { env: { KEY: { secret: 'key' } } }),
     edited: bash('true', { schedules: [{ cron: '0 4 * * *' }] }),
     held: bash('true', { schedules: [{ cron: '0 4 * * *', held: true }] }),
     broken: { 'config.yaml': 'command: [' },
@@ -421,6 +422,16 @@ describe('the upcoming times of schedules', () => {
     expect((await asked('/schedules/fires')).status).toBe(403);
     expect((await asked('/schedules')).status).toBe(200);
   });
+});
+
+test('only a caller who may start runs sees which stored secrets the job lacks', async () => {
+  const { id } = await make({ job_id: 'keyed' });
+  const readers = await server.token({ scopes: ['jobs:read'] });
+  const starters = await server.token({ scopes: ['jobs:read', 'runs:write'] });
+  const seenBy = async ({ headers }: { readonly headers: Readonly<Record<string, string>> }) =>
+    (await server.fetch(`/schedules/${id}`, { headers })).json();
+  expect(await seenBy(starters)).toMatchObject({ missing_secrets: ['key'] });
+  expect(await seenBy(readers)).toMatchObject({ missing_secrets: [] });
 });
 
 test('a schedule can be run now with its arguments, even while it is held', async () => {

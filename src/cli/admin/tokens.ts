@@ -26,10 +26,9 @@ export async function create(options: Options): Promise<void> {
   const made = await withSession(
     options,
     async ({ client }) => {
-      const token = await client.call('createToken', { body: request });
       for (const unmatched of await withoutJobs(request.only ?? [], client))
         output.warn(`warning: --only ${unmatched} matches no job now`);
-      return token;
+      return client.call('createToken', { body: request });
     },
     { mayCreate: true },
   );
@@ -40,7 +39,7 @@ export async function create(options: Options): Promise<void> {
   output.say(`${made.id} (${made.name}) of ${tenant}, ${until}; flwd does not show it again`);
 }
 
-/** Returns the patterns that match no job; an empty list if the jobs cannot be read, because the token exists already. */
+/** Returns the patterns that match no job; an empty list if the jobs cannot be read. */
 async function withoutJobs(only: readonly string[], client: Client): Promise<readonly string[]> {
   const jobs = only.length === 0 ? undefined : await readJobs(client);
   if (!jobs) return [];

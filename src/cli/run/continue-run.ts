@@ -5,6 +5,7 @@ import type { Client } from '../../client/client.ts';
 import { stepLabel } from '../../client/step-label.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
+import { oneLine } from '../../lib/plain-text.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { lostRun, onLost } from '../session/lost-data-dir.ts';
 import type { Session } from '../session/session.ts';
@@ -17,6 +18,7 @@ type Step = Run['steps'][number];
 type Question = { readonly runId: string; readonly stepId: string; readonly text: string };
 
 const everyMs = 200;
+const questionChars = 200;
 
 /**
  * Continues the run until it ends or waits for people. On Ctrl-C, the command ends and the run's processes continue.
@@ -47,7 +49,9 @@ export async function continueRun(session: Session, before: Run, output: Output)
       if (questions) {
         if (questions.length === 0) await describeEnd(session, run, output);
         for (const { runId: of, stepId, text } of questions)
-          output.say(`${stepId} waits for approval: ${text}: ${session.command('approve', of, stepId)}`);
+          output.say(
+            `${stepId} waits for approval: ${oneLine(text, questionChars)}: ${session.command('approve', of, stepId)}`,
+          );
         return;
       }
       await delay(everyMs, undefined, { signal });

@@ -3,6 +3,7 @@
 
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { oneLine } from '../../lib/plain-text.ts';
 import { hint } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import type { Session } from '../session/session.ts';
@@ -30,6 +31,7 @@ const recent = 1_000;
  * rise even if the clock of the server is set back.
  */
 const newest = 50;
+const questionChars = 100;
 
 /**
  * An id that matches nothing is returned unchanged, and the API says what is wrong with it.
@@ -82,7 +84,10 @@ async function approvalsOf(
   if (approvals.length === 0) return undefined;
   const lines = approvals
     .slice(0, 5)
-    .map(({ run_id: id, step_id: step, question }) => `  ${command(decision, id, step)}    ${question ?? ''}`);
+    .map(
+      ({ run_id: id, step_id: step, question }) =>
+        `  ${command(decision, id, step)}    ${oneLine(question ?? '', questionChars)}`,
+    );
   const more = approvals.length > 5 ? ['  …'] : [];
   return [
     `\`${job}\` is a job, but an id of a run is needed; these runs wait for an approval:`,

@@ -171,9 +171,11 @@ function argumentsOf({ args }: Schedule): string {
 
 /** A missing secret comes before the last error: it can be stored before it makes a run fail. */
 function whyOf(schedule: Schedule): string {
-  const { denied, missing_secrets: missing, last_error: lastError } = schedule;
+  const { denied, enabled, missing_secrets: missing, last_error: lastError } = schedule;
   if (denied) return denied.detail;
-  const lacks = missing.map((secret) => `lacks the secret ${secret}: ${storingCommand(secret, schedule)}`);
+  const lacks = (enabled ? missing : []).map(
+    (secret) => `lacks the secret ${secret}: ${storingCommand(secret, schedule)}`,
+  );
   return lacks.join('; ') || (lastError?.detail ?? '');
 }
 

@@ -121,7 +121,7 @@ function factsOf(plan: PlanAnswer, job: Job): readonly Fact[] {
 function missingSecretWords({ job_id: jobId, missing_step_secrets: missing }: PlanAnswer): ReactNode {
   if (missing.length === 0) return null;
   return missing.map(({ step_id: id, job_id: ofJob, detail }) => (
-    <div key={`${ofJob} ${id}`}>
+    <div key={`${ofJob} ${id} ${detail}`}>
       {ofJob === jobId ? 'the step' : `a step of ${harmless(ofJob)},`} <code>{harmless(id)}</code>:{' '}
       <WithCode text={harmless(detail)} />
     </div>

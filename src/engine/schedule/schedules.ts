@@ -107,7 +107,8 @@ export function createSchedules(o: Parts) {
   /** Makes one change of the list at a time. */
   const serial = createSerial();
   const starts = createStarts(scheduleList, serial, { ...o, onScheduleList });
-  const view = (schedule: Schedule): Promise<ScheduleView> => viewOf(schedule, scheduleList, o);
+  const viewer = () => createViewer(scheduleList, o);
+  const view = (schedule: Schedule): Promise<ScheduleView> => viewer()(schedule);
 
   /** Runs `work` after the schedules have been updated from the catalog. */
   function onScheduleList<T>(work: () => T | Promise<T>): Promise<T> {
@@ -134,8 +135,9 @@ export function createSchedules(o: Parts) {
     async list(reach: Reach): Promise<ScheduleView[]> {
       const views: ScheduleView[] = [];
       const maybeYield = createYielder();
+      const next = viewer();
       for (const schedule of await onScheduleList(() => reached(scheduleList, reach))) {
-        views.push(await view(schedule));
+        views.push(await next(schedule));
         await maybeYield();
       }
       return views;
@@ -344,12 +346,21 @@ function reached(scheduleList: ScheduleList, reach: Reach): Schedule[] {
   return [...scheduleList.schedules()].filter((schedule) => reaches(reach, schedule)).toSorted(byJobAndId);
 }
 
-async function viewOf(schedule: Schedule, scheduleList: ScheduleList, o: Parts): Promise<ScheduleView> {
+/** Returns the function that shows each schedule of one answer. It reads the names of a tenant's secrets once. */
+function createViewer(scheduleList: ScheduleList, o: Parts) {
   const { store, clock } = o;
-  const [lastRun] = await store.schedules.runs({ ...ever, scheduleId: schedule.id, most: 1 });
-  const heartbeat = schedule.heartbeat === undefined ? undefined : await store.heartbeats.find(schedule.id);
-  const missingSecrets = await missingSecretsOf(schedule, o);
-  return withMaker({ ...computedView(schedule, scheduleList, clock.now()), lastRun, heartbeat, missingSecrets }, o);
+  const namesByTenant = new Map<string, ReadonlySet<string>>();
+  const storedIn = async (tenant: string): Promise<ReadonlySet<string>> => {
+    const names = namesByTenant.get(tenant) ?? new Set(await store.secrets.names(tenant));
+    namesByTenant.set(tenant, names);
+    return names;
+  };
+  return async (schedule: Schedule): Promise<ScheduleView> => {
+    const [lastRun] = await store.schedules.runs({ ...ever, scheduleId: schedule.id, most: 1 });
+    const heartbeat = schedule.heartbeat === undefined ? undefined : await store.heartbeats.find(schedule.id);
+    const missingSecrets = await missingSecretsOf(schedule, o.catalog, storedIn);
+    return withMaker({ ...computedView(schedule, scheduleList, clock.now()), lastRun, heartbeat, missingSecrets }, o);
+  };
 }
 
 type Computed = Omit<ScheduleView, 'lastRun' | 'heartbeat' | 'missingSecrets'>;
@@ -375,11 +386,15 @@ function computedView(schedule: Schedule, scheduleList: ScheduleList, nowMs: num
   };
 }
 
-async function missingSecretsOf({ jobId, tenant, args }: Schedule, { catalog, store }: Parts): Promise<string[]> {
+async function missingSecretsOf(
+  { jobId, tenant, args }: Schedule,
+  catalog: Parts['catalog'],
+  storedIn: (tenant: string) => Promise<ReadonlySet<string>>,
+): Promise<string[]> {
   const entry = entryOrNone(jobId, catalog);
   const needed = entry ? [...neededSecrets(entry, args, catalog)] : [];
   if (needed.length === 0) return [];
-  const stored = new Set(await store.secrets.names(tenant));
+  const stored = await storedIn(tenant);
   return needed.filter((name) => !stored.has(name)).toSorted();
 }
 
