@@ -142,6 +142,7 @@ describe('a config.yaml is refused', () => {
       steps('id: a, run: make'),
       '2:13: unknown key `run`: did you mean `command: [..]`, or `script: ./file` for a file of the job?',
     ],
+    [steps('id: a, script: ./run.sh, depends_on: [b]'), '2:31: unknown key `depends_on`: write `needs`'],
     [
       steps('id: a, approval: {text: x, timeout: 1h}'),
       '2:33: unknown key `timeout`: write `timeout` in the step, beside `approval`',

@@ -292,6 +292,22 @@ aliases: [{ from: copy, to: cp }]`,
     ],
   },
   {
+    example: 'keys of other schedulers',
+    yaml: `
+run: make
+depends_on: [fetch]
+user: backup
+working_dir: /srv
+env_file: .env`,
+    refused: [
+      /^unknown key `run`: write `command: \.\/run\.sh`/,
+      /^unknown key `depends_on`: only steps depend on each other/,
+      'unknown key `user`: write `run_as`',
+      /^unknown key `working_dir`: a run starts in its own workspace/,
+      /^unknown key `env_file`: name the variables in `env`/,
+    ],
+  },
+  {
     example: 'steps with executors of their own',
     yaml: 'steps:\n  - id: a\n    script: ./run.sh\n    executor: proc\n    container: { image: alpine }',
     refused: [

@@ -8,6 +8,11 @@ const image = 'write `executor: container` and `image`, which this version does 
 /** The hints for keys at the top of config.yaml. */
 export const jobKeyHints: Readonly<Record<string, string>> = {
   cmd: 'write `command`',
+  run: 'write `command: ./run.sh`, or `command: [..]` for a program of the host',
+  depends_on: 'only steps depend on each other, with `needs`; `triggers` starts a job after another job',
+  user: 'write `run_as`',
+  working_dir: 'a run starts in its own workspace: change the folder in the script, with `cd`',
+  env_file: 'name the variables in `env`; a password belongs in a stored secret',
   serviceBindings: `${network}, and pass their addresses as arguments or in \`env\``,
   interpreter: 'write `command: ./run.sh`; its ending, its `#!` line or `ulc_profile` names the language',
   script: 'put the commands into a file such as ./run.sh, and write `command: ./run.sh`',
@@ -26,6 +31,7 @@ export const jobKeyHints: Readonly<Record<string, string>> = {
 /** The hints for keys of a step. */
 export const stepKeyHints: Readonly<Record<string, string>> = {
   cmd: 'write `command`',
+  depends_on: 'write `needs`',
   run: 'did you mean `command: [..]`, or `script: ./file` for a file of the job?',
   executor: 'all steps of a job have the `executor` of the job',
   container: image,
