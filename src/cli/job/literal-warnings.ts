@@ -8,7 +8,7 @@ import { placeOf } from './config-place.ts';
 /** A word such as `${source}` or `$HOME/x`. A word with spaces or quotes is probably code for the program. */
 const withVariable = /^[\w./:=,@+-]*\$(?:\{\w+\}|[A-Za-z_]\w*)[\w./:=,@+${}-]*$/;
 /** These programs evaluate such a word themselves. */
-const evaluates = /^(?:(?:ba|da|fi|k|pw|s|z)?sh|[gm]?awk|envsubst|perl|php|ruby)$/;
+const evaluates = /^(?:(?:ba|da|fi|k|pw|s|z)?sh|[gm]?awk|envsubst|jq|perl|php|ruby|sed)$/;
 
 /** @param dir the job's folder */
 export function literalWarnings({ steps, composition, permissions }: JobDefinition, dir: string): JobError[] {
