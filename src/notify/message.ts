@@ -105,13 +105,13 @@ const mostLineChars = 500;
 export type Messages = ReturnType<typeof createMessages>;
 
 export function createMessages(o: {
-  readonly store: Pick<Store, 'runs' | 'logs'>;
+  readonly store: Pick<Store, 'runs' | 'logs' | 'schedules'>;
   readonly publicUrl: string | null;
   readonly instance: string;
   readonly host: string;
   /** The zone of times that belong to no schedule. */
   readonly timezone: string;
-  readonly scheduleOf: (id: string) => Pick<Schedule, 'name' | 'timezone'> | undefined;
+  readonly scheduleOf: (id: string) => NamedSchedule | undefined;
 }) {
   const { store, instance, host } = o;
   const base = o.publicUrl === null ? null : withoutEndSlash(o.publicUrl);
@@ -119,10 +119,10 @@ export function createMessages(o: {
   const place: Place = { base, where, instance };
 
   /** When the event happened, in the zone of the schedule that started the run or missed a time, if there is one. */
-  function momentOf(report: Report) {
+  async function momentOf(report: Report) {
     const { notification, run } = report;
     const id = notification.late?.scheduleId ?? scheduleIdOf(run);
-    const schedule = id === undefined ? undefined : o.scheduleOf(id);
+    const schedule = id === undefined ? undefined : (o.scheduleOf(id) ?? (await storedSchedule(id, run, o)));
     return { atMs: Date.parse(happenedAt(report)), schedule, timezone: schedule?.timezone ?? o.timezone };
   }
 
@@ -132,7 +132,7 @@ export function createMessages(o: {
     const { id, event, stepId, failures, late } = notification;
     const hasRun = notification.runId !== null;
     const job = run.job_id.split('/').map(encodeURIComponent).join('/');
-    const moment = momentOf(report);
+    const moment = await momentOf(report);
     const context = contextOf({ ...moment, event, where, run: hasRun ? run : null });
     const command = commandOf(report);
     const more = base === null ? command : notification.runId;
@@ -174,6 +174,20 @@ export function createMessages(o: {
     /** The message that tests a channel. */
     sample: (id: string, at: string): Message => sampleOf(id, at, { ...place, timezone: o.timezone }),
   };
+}
+
+type NamedSchedule = Pick<Schedule, 'name' | 'timezone'>;
+
+/** Finds a schedule that is no longer in `config.yaml`, or whose source has not been read yet. */
+async function storedSchedule(
+  id: string,
+  run: Run,
+  { store, timezone }: Pick<Parameters<typeof createMessages>[0], 'store' | 'timezone'>,
+): Promise<NamedSchedule | undefined> {
+  const made = await store.schedules.find(id);
+  if (made) return made;
+  const own = (await store.runs.jobOf(run.run_id))?.schedules.find((schedule) => schedule.id === id);
+  return own && { name: null, timezone: own.timezone ?? timezone };
 }
 
 /** Where the instance is. */

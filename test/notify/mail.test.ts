@@ -1,6 +1,7 @@
 // Mail to a real mail server: what it contains, and what an error says.
 
 import { expect, test, vi } from 'vitest';
+import { aRun } from '../store/a-run.ts';
 import { startMailServer } from '../support/mail-server.ts';
 import { errorOf, openMail, rule, to } from './a-mail-channel.ts';
 import { dataFolder } from './a-notifier.ts';
@@ -31,6 +32,26 @@ test('a failure causes one mail to all addresses, with the reason, the hint, the
     'Exit code 3. Hint: allow it with `permissions: {network: all}`.\n\n' +
       'Failed on db1 at 2024-01-15 11:30:01 CET, started by the schedule at-night for 11:00.\n\n' +
       `connecting\n.\n    raise  Error\nFrom here it failed\n\nhttps://flwd.example.org/runs/${runId}`,
+  );
+});
+
+test('the time is in the zone of a schedule that is only in the run, because the sources have not been read', async () => {
+  const server = await startMailServer();
+  const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
+  const { plan } = aRun();
+  const terms = { cron: '30 11 * * *', atMs: null, calendar: null, except: [], args: {}, catchUp: 'none' } as const;
+  const schedule = { ...terms, id: 'schedule_tokyo', timezone: 'Asia/Tokyo', jitterMs: 0, enabled: true, held: false };
+  await opened.end(rule, 'fail', {
+    run: {
+      trigger: { type: 'schedule' },
+      createdBy: 'schedule:schedule_tokyo',
+      labels: { schedule_id: 'schedule_tokyo', nominal_at: '2024-01-15T10:00:00.000Z' },
+      plan: { ...plan, job: { ...plan.job, schedules: [{ ...schedule, labels: {} }] } },
+    },
+  });
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 60_000 });
+  expect(server.received[0]?.body.replaceAll('=\r\n', '')).toContain(
+    'Failed on db1 at 2024-01-15 19:30:01 GMT+9, started by its schedule for 19:00.',
   );
 });
 

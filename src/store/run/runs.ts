@@ -187,6 +187,8 @@ export function createRunStore(database: Database) {
     haveSource: async (source: string): Promise<boolean> => (await sumRunCounts(read, { source })) > 0,
     /** Returns the title that the job had when the run was created. */
     titleOf: async (id: string): Promise<string | null> => (await planOf(read, id))?.job.title ?? null,
+    /** Returns the job as it was when the run was created. */
+    jobOf: async (id: string): Promise<JobDefinition | undefined> => (await planOf(read, id))?.job,
     /** Returns the job as its newest run has it; undefined if it has no run in the tenant. */
     lastJob: (of: JobOfTenant) => lastJobOf(read, of),
     /** Whether the job's source was untrusted when the run was created. */
