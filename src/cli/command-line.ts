@@ -115,7 +115,7 @@ export function findCommand(words: readonly string[]): Found {
   }
   if (first === 'secrets' && ['get', 'show'].includes(second))
     throw new Refusal(
-      `there is no command \`secrets ${second}\`: flwd never shows a stored secret, only gives it to jobs`,
+      `there is no command \`secrets ${second}\`: flwd gives a stored secret to jobs, and never shows it`,
     );
   const which = hint(second, within) ?? `; ${ownName} ${first} takes ${oneOf(within)}`;
   throw new Refusal(`unknown command \`${first} ${second}\`${which}`);

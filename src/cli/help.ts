@@ -40,7 +40,7 @@ function overview(): string {
 Usage: flwd COMMAND [OPTIONS]     (flwd :COMMAND is the same)
        flwd JOB [ARGUMENTS]       (flwd backup/daily, or flwd backup daily)
 
-First steps: flwd init jobs/hello makes a job, and flwd serve shows it in the browser, at the address that it prints.
+First steps: flwd init jobs/hello makes a job. flwd serve prints an address: open it in the browser to see the job.
 
 ${sections.join('\n')}
 Options of a command: flwd COMMAND --help. Arguments of a job: flwd JOB --help.

@@ -62,8 +62,8 @@ function starterOf(run: Run, o: Pick<Parameters<typeof contextOf>[0], 'schedule'
     case 'backfill': {
       const name = o.schedule?.name ?? null;
       const schedule = name === null ? 'its schedule' : `the schedule ${named(name)}`;
-      // A person or a token has started the run now, as `flwd schedules run` does.
-      if (run.created_by !== `schedule:${run.labels.schedule_id}`) return `${by} with ${schedule}`;
+      // Somebody has started the run by hand, for example with `flwd schedules run`.
+      if (run.created_by !== `schedule:${run.labels.schedule_id}`) return `${by} as a run of ${schedule}`;
       return `by ${trigger.type === 'backfill' ? 'a backfill of ' : ''}${schedule}${nominalOf(run, o)}`;
     }
     case 'webhook':

@@ -98,7 +98,7 @@ const mostTitleChars = 200;
 /** How many messages a digest shows. No provider has room for more. */
 const mostParts = 50;
 const mostReasonChars = 1_000;
-/** How many approvals of a run are searched for the one that a message is about. */
+/** At most this many open approvals of a run are read to find the one that a message is about. */
 const mostApprovals = 1_000;
 const mostLineChars = 500;
 

@@ -225,13 +225,13 @@ test('Dagu: the limits of a number are carried over', () => {
   expect(job.arguments).toMatchObject([{ schema: { type: 'integer', default: 3, minimum: 1, maximum: 9 } }]);
 });
 
-test('Dagu: a file in place of the folder is an error that says so', () => {
+test('Dagu: if a file is given in place of the folder, the error says so', () => {
   const file = join(createFolder(), 'a.yaml');
   writeFileSync(file, 'steps: [id]\n');
   expect(() => findDaguWorkflows(file)).toThrow('a.yaml is a file: name its folder');
 });
 
-test('Rundeck: a disabled schedule that is left out has notes that agree', () => {
+test('Rundeck: the note about a disabled schedule is true even if the schedule is left out', () => {
   const { notes } = jobOf(
     rundeck({ scheduleEnabled: false, schedule: { crontab: '0 0 3 ? * * *' }, sequence: [{ exec: 'id' }] }),
   );
@@ -323,7 +323,7 @@ test('systemd: the script of a service reads its environment file as systemd doe
   }
 });
 
-test('systemd: the signal that stops a service is carried over, and what it may write to is named', () => {
+test('systemd: the signal that stops a service is carried over, and a note names the folders that it may write to', () => {
   const job = jobOf(
     timer('OnCalendar=daily', 'ExecStart=/bin/true\nKillSignal=SIGINT\nKillMode=process\nReadWritePaths=/srv/web'),
   );
@@ -339,21 +339,23 @@ test('systemd: the signal that stops a service is carried over, and what it may 
 test('the notes about mails keep their recipients', () => {
   const categories = [{ id: 'c', enabled: 1, notify_success: 'all@example.org', notify_fail: 'ops@example.org' }];
   const event = { enabled: 1, category: 'c', notify_fail: 'dba@example.org, ada@example.org' };
-  const mailed = (when: string, to: string) =>
-    `when it ${when}, a mail went to ${to}: use \`notify\` with the channel \`{type: mail, to: [${to}]}\` (docs/guides/notifications.md)`;
+  const mailed = (when: string, event: string, to: string) =>
+    `when it ${when}, a mail went to ${to}: use \`notify\` with \`on: [${event}]\` and the channel \`{type: mail, to: [${to}]}\` (docs/guides/notifications.md)`;
   expect(jobOf(cronicle(event, { categories })).notes).toEqual(
     expect.arrayContaining([
-      mailed('succeeded', 'all@example.org'),
-      mailed('failed', 'dba@example.org, ada@example.org'),
+      mailed('succeeded', 'success', 'all@example.org'),
+      mailed('failed', 'failed', 'dba@example.org, ada@example.org'),
     ]),
   );
   const notification = {
     onfailure: { email: { recipients: 'ops@example.org' }, urls: 'https://hooks.example.org/x' },
     onsuccess: { plugin: { type: 'Slack' } },
+    onstart: { email: { recipients: 'ada@example.org' } },
   };
   expect(jobOf(rundeck({ sequence: [{ exec: 'id' }], notification })).notes).toEqual(
     expect.arrayContaining([
-      mailed('failed', 'ops@example.org'),
+      mailed('failed', 'failed', 'ops@example.org'),
+      'when it started, a mail went to ada@example.org: flwd sends no message when a run starts',
       'its notifications (onfailure: urls, onsuccess: plugin) were not carried over: see `notify` in jobs.md',
     ]),
   );

@@ -212,7 +212,7 @@ test('lines that call the same script of 1 MiB are imported in seconds', async (
   expect(found.map(({ lacks }) => lacks.read)).toEqual(lines.map(() => [`${dir}/all.sh`]));
 });
 
-test('a job says so if neither its command nor the script that it calls uses a password of the crontab', async () => {
+test('a note says so if neither the command of a job nor the script that it calls uses a password of the crontab', async () => {
   const dir = createHome();
   writeFiles(dir, { 'dump.sh': '#!/bin/sh\n: "${DB_PASSWORD:?}"\n' });
   const found = await imported(

@@ -62,7 +62,7 @@ test('the last run of a job is the one added last, even if the server’s clock 
   expect((await flwd(instance.dir, 'logs', 'gated')).stderr).toBe(`using ${last}, the last run of gated\n`);
 });
 
-test('the log of a job is not that of a later run that was cancelled before it started', async () => {
+test('the log of a job is the log of its last run that was not cancelled before it started', async () => {
   const limited = steps({ concurrency: { limit: 1 }, steps: [{ id: 'ask', approval: { text: 'ask?' } }] });
   const instance = await createInstance({ limited });
   const served = await instance.serve();

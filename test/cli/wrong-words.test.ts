@@ -96,7 +96,7 @@ test.each([
   [
     ['rm', 'plain'],
     2,
-    'there is no command `rm`: remove the folder of the job: flwd notices the change, and keeps its runs until they expire\n',
+    'there is no command `rm`: remove the folder of the job; flwd keeps the runs of the job until they expire\n',
   ],
   [
     ['kill', 'plain'],
@@ -106,7 +106,7 @@ test.each([
   [
     ['disable', 'plain'],
     2,
-    'there is no command `disable`: set `enabled: false` in the config.yaml of the job, or remove it; flwd schedules hold SCHEDULE holds one schedule\n',
+    'there is no command `disable`: `enabled: false` in config.yaml disables the job, `enabled: true` enables it; flwd schedules hold SCHEDULE holds one schedule\n',
   ],
   [
     ['web'],
@@ -116,7 +116,7 @@ test.each([
   [
     ['secrets', 'get', 'x'],
     2,
-    'there is no command `secrets get`: flwd never shows a stored secret, only gives it to jobs\n',
+    'there is no command `secrets get`: flwd gives a stored secret to jobs, and never shows it\n',
   ],
   [['runs', '--failed'], 2, 'unknown option --failed; write flwd runs --status failed\n'],
   [['logs', '-n', '3', 'plain'], 2, 'unknown option -n; write flwd logs RUN --tail N\n'],

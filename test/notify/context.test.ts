@@ -25,7 +25,7 @@ test.each<[string, Partial<Run>]>([
   ['by mara through MCP', { trigger: { type: 'mcp' } }],
   ['by mara as a rerun of run_1', { trigger: { type: 'rerun' }, rerun_of: 'run_1' }],
   ['by its schedule for 02:30', { trigger: { type: 'schedule' }, ...nominal('2026-12-01T01:30:00.000Z') }],
-  ['by mara with its schedule', { trigger: { type: 'schedule' }, labels: { schedule_id: 'schedule_1' } }],
+  ['by mara as a run of its schedule', { trigger: { type: 'schedule' }, labels: { schedule_id: 'schedule_1' } }],
   ['by its schedule for 2026-11-30 23:00', { trigger: { type: 'schedule' }, ...nominal('2026-11-30T22:00:00.000Z') }],
   [
     'by a backfill of its schedule for 2026-11-28 02:30',

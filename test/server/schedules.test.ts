@@ -424,7 +424,7 @@ describe('the upcoming times of schedules', () => {
   });
 });
 
-test('only a caller who may start runs sees which stored secrets the job lacks', async () => {
+test('only a caller who may start runs sees which secrets of the job are not stored', async () => {
   const { id } = await make({ job_id: 'keyed' });
   const readers = await server.token({ scopes: ['jobs:read'] });
   const starters = await server.token({ scopes: ['jobs:read', 'runs:write'] });

@@ -36,7 +36,7 @@ const overrides: readonly Option[] = [
 export const instanceCommands = [
   {
     name: 'serve',
-    about: 'serve the console for the browser and the API, and run jobs, until SIGTERM or Ctrl-C',
+    about: 'run jobs, and serve the API and the console in the browser, until SIGTERM or Ctrl-C',
     options: [
       configFile,
       ...overrides,

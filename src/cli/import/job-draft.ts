@@ -35,7 +35,7 @@ export type Draft = {
   readonly needs: CommandNeeds;
   readonly secrets: readonly StoredSecret[];
   /**
-   * Variables that contain a password, and that neither the job's own commands nor the scripts that they call name.
+   * Variables that contain a password, but do not appear in the job's own commands or in the scripts that they call.
    * Other programs may use the variables.
    */
   readonly unnamed: readonly string[];

@@ -39,7 +39,8 @@ export function recordOf(job: FoundJob, notCarriedOver: string | null): ImportRe
 
 /**
  * Returns a key that two records of the same line, timer or file have in common. It leaves out the line number, because
- * lines move. It also leaves out the file that Cronicle or Rundeck exported, because the next export has another name.
+ * lines move. For an export of Cronicle or Rundeck, it also leaves out the file, because the next export may have another
+ * name.
  * @param text without passwords
  */
 export function keyOf({ kind, place, text }: Pick<ImportRecord, 'kind' | 'place' | 'text'>): string {

@@ -11,11 +11,11 @@ import type { Job, KnownJobs } from './known-jobs.ts';
 
 const wordsOfChecks = `${ownName} jobs validate DIR checks jobs, ${ownName} config validate checks flwd.yaml, ${ownName} doctor checks the host`;
 
-/** Words that people know from other programs, and what flwd has instead. */
-const wordsOfRemoving = 'remove the folder of the job: flwd notices the change, and keeps its runs until they expire';
-const wordsOfEnabled = `set \`enabled: false\` in the config.yaml of the job, or remove it; ${ownName} schedules hold SCHEDULE holds one schedule`;
+const wordsOfRemoving = 'remove the folder of the job; flwd keeps the runs of the job until they expire';
+const wordsOfEnabled = `\`enabled: false\` in config.yaml disables the job, \`enabled: true\` enables it; ${ownName} schedules hold SCHEDULE holds one schedule`;
 const wordsOfConsole = `the console is in the browser, at the address that ${ownName} serve prints; ${ownName} tui is for a terminal`;
 
+/** Words that people know from other programs, and what flwd has instead. */
 const otherWords: ReadonlyMap<string, string> = new Map([
   ['status', `${ownName} doctor examines the instance, ${ownName} runs lists the runs`],
   [
@@ -27,9 +27,9 @@ const otherWords: ReadonlyMap<string, string> = new Map([
   ['kill', `${ownName} cancel RUN stops a run, ${ownName} cancel RUN --force kills it at once`],
   [
     'retry',
-    `${ownName} rerun RUN starts a run again, ${ownName} rerun RUN --from failed continues after what succeeded`,
+    `${ownName} rerun RUN starts a run again, ${ownName} rerun RUN --from failed repeats only the steps that did not succeed`,
   ],
-  ['edit', 'change the files in the folder of the job: flwd notices the change'],
+  ['edit', 'change the files in the folder of the job; flwd notices the change'],
   ['rm', wordsOfRemoving],
   ['delete', wordsOfRemoving],
   ['remove', wordsOfRemoving],

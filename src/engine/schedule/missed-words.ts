@@ -22,7 +22,7 @@ export type Missed = {
   readonly count: number;
   /** Whether there were more times than `count` says. */
   readonly hasMore: boolean;
-  /** The oldest of the newest `count` times. */
+  /** `count` counts the newest times. This is the oldest of them. */
   readonly countedFromMs: number;
 };
 
@@ -58,9 +58,9 @@ function whyWords({ firstAtMs, lastAtMs }: Missed, gaps: readonly (Gap | null)[]
     return `${why} from ${isExact ? '' : 'about '}${zonedTime(fromMs, timezone)} to ${zonedTime(toMs, timezone)}`;
   }
   const wasRunning = gaps.every((one) => one && firstAtMs > one.toMs + afterGapMs);
-  const suspended = 'the machine or flwd was suspended';
-  const others = 'could not store the run or read the job, or the clock was set past that time';
-  return wasRunning ? `${suspended}, flwd ${others}` : `flwd was not running then, ${suspended}, flwd ${others}`;
+  const others =
+    'flwd or the machine was suspended, flwd could not store the run or read the job, or the clock was set past that time';
+  return wasRunning ? `perhaps ${others}` : `perhaps flwd was not running then, ${others}`;
 }
 
 /** A backfill needs a pattern that has times, so a single time and patterns such as `@reboot` cannot have one. */

@@ -346,7 +346,7 @@ function reached(scheduleList: ScheduleList, reach: Reach): Schedule[] {
   return [...scheduleList.schedules()].filter((schedule) => reaches(reach, schedule)).toSorted(byJobAndId);
 }
 
-/** Returns the function that shows each schedule of one answer. It reads the names of a tenant's secrets once. */
+/** Returns a function that makes the views for one answer. It reads the names of a tenant's secrets only once. */
 function createViewer(scheduleList: ScheduleList, o: Parts) {
   const { store, clock } = o;
   const namesByTenant = new Map<string, ReadonlySet<string>>();

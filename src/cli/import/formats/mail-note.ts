@@ -4,8 +4,12 @@
 /** @param to addresses as the other scheduler writes them: `a@example.org, b@example.org` */
 export function noteOfMail(when: 'failed' | 'succeeded' | 'started', to: string): string {
   const list = to.split(/[\s,;]+/).filter((address) => address !== '');
+  const addresses = list.join(', ');
+  const mailed = `when it ${when}, a mail went to ${addresses}`;
+  if (when === 'started') return `${mailed}: flwd sends no message when a run starts`;
+  const event = when === 'failed' ? 'failed' : 'success';
   return (
-    `when it ${when}, a mail went to ${list.join(', ')}: use \`notify\` with the channel ` +
-    `\`{type: mail, to: [${list.join(', ')}]}\` (docs/guides/notifications.md)`
+    `${mailed}: use \`notify\` with \`on: [${event}]\` and the channel \`{type: mail, to: [${addresses}]}\` ` +
+    '(docs/guides/notifications.md)'
   );
 }

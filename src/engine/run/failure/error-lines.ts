@@ -75,8 +75,8 @@ function saysErrors(command: string): boolean {
 
 /**
  * Matches lines that follow the error itself: frames of a stack, the files that Node lists after a missing module, the
- * rest of Node's dump of an error, and of Python's dump of an error that it has too little memory to print, what tar,
- * make, rsync and git print after it, and continuations of the line before.
+ * rest of Node's dump of an error, the rest of Python's dump of an error if Python has no memory to print it, what tar,
+ * make, rsync and git print after an error, and continuations of the line before.
  */
 const afterwards =
   /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+(?!\w*Error: )\w+: |note: |set: usage: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the|fatal: Could not read from remote repository|Require stack:$|- \/\S+$|\(Use `node --trace-|\s+\+-)|object (?:address|refcount|type|repr) *: |lost sys\.stderr$|see previous errors|due to previous errors/;
