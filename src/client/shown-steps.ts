@@ -27,14 +27,15 @@ export function isKept(
 }
 
 /**
- * Returns the step whose log explains the failure; null if the run has only one step, or if none of its own steps
- * failed.
+ * Returns the step whose log explains the failure; null if the run has only one step, or if no step with a log failed.
+ * @param o.hasSubRuns whether the log of a sub-run can be shown as the log of the step that started it
  */
-export function failingStep({ status, error, steps }: Run): string | null {
+export function failingStep({ status, error, steps }: Run, o: { readonly hasSubRuns: boolean }): string | null {
   if (status !== 'failed' || steps.length < 2) return null;
-  const named = steps.find(({ step_id: id, kind }) => id === error?.step_id && kind === 'command');
-  const failed =
-    named ??
-    steps.find((step) => step.status === 'failed' && step.kind === 'command' && step.reason !== 'upstream_failed');
+  const withLog = steps.filter(
+    ({ kind, child_run_id: child }) => kind === 'command' || (o.hasSubRuns && child !== null),
+  );
+  const named = withLog.find(({ step_id: id }) => id === error?.step_id);
+  const failed = named ?? withLog.find((step) => step.status === 'failed' && step.reason !== 'upstream_failed');
   return failed?.step_id ?? null;
 }

@@ -49,6 +49,15 @@ const server = await startServing({
       'build.sh': '#!/usr/bin/env bash\necho built\n',
       'holds.sh': '#!/usr/bin/env bash\necho "goes on"\nexec sleep 600\n',
     },
+    'demo/retried': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'fetches', script: './fetches.sh', retry: { limit: 1, delay: '10ms' } },
+          { id: 'tests', job: 'demo/tests', needs: ['fetches'], foreach: '["a"]' },
+        ],
+      }),
+      'fetches.sh': '#!/usr/bin/env bash\nif [ "$FLWD_ATTEMPT" = 1 ]; then printf "\\036ebusy\\n"; exit 1; fi\n',
+    },
     'demo/fails': {
       'config.yaml': JSON.stringify({
         steps: [
@@ -407,6 +416,14 @@ testWith(headlessChromium)(
     await page.getByText('1 of 11').waitFor();
   },
 );
+
+testWith(headlessChromium)('a run whose sub-run failed opens at the first error of the sub-run', async () => {
+  const page = await browser.open(`${server.url}/runs/${await finishedRun('demo/retried')}`);
+  await page.getByText('Error 1 of 2 (2 lines)', { exact: true }).waitFor();
+  await expect
+    .poll(() => markedText(page))
+    .toEqual([expect.stringContaining('not ok 401'), expect.stringContaining('at cart.test.ts:88')]);
+});
 
 testWith(headlessChromium)('the full-height log opens at the same line, and leads back to it', async () => {
   const runId = await finishedRun('demo/tests');

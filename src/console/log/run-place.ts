@@ -39,7 +39,7 @@ export function useRunPlace(run: Run, isLogPage = false): RunPlace {
   const [, navigate] = useLocation();
   const search = useSearch();
   // Set only once, when the page opens. Otherwise the log would jump if a step failed while the user watches it.
-  const [initialStep] = useState(() => failingStep(run));
+  const [initialStep] = useState(() => failingStep(run, { hasSubRuns: true }));
   const { tab, place } = useMemo(() => placeIn(search, initialStep), [search, initialStep]);
   const runHref = runPath(run.run_id);
   const logHref = `${runHref}/log`;

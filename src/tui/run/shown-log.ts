@@ -40,7 +40,7 @@ export function useShownLog(isActive: boolean, runId: string, run: RunAnswer | n
   useEffect(() => {
     if (run === null || openedFor === run.run_id) return;
     setOpenedFor(run.run_id);
-    setStepId(failingStep(run));
+    setStepId(failingStep(run, { hasSubRuns: false }));
   }, [run, openedFor]);
   // The log is read only after the run, because before it is not known which step's log to show.
   const log = useLog(isActive && openedFor === runId, runId, { level, stepId }, rows);
