@@ -145,8 +145,8 @@ testWith(headlessChromium)('the overview shows late runs and missed times until 
       runId,
       detail: 'It was still running after 1s of work, which is the most it should take.',
     });
-    const detail = 'No run has succeeded by 06:00 (UTC).';
-    await late.add(tx, { ...common, jobId: 'report', kind: 'by', key: '2026-06-01', runId: null, detail });
+    const detail = 'The schedule started no run for 2026-06-01 06:00 UTC.';
+    await late.add(tx, { ...common, jobId: 'report', kind: 'missed', key: '2026-06-01', runId: null, detail });
   });
   const page = await browser.open(server.url);
   const card = cardOf(page, 'Late and missed');
@@ -154,8 +154,8 @@ testWith(headlessChromium)('the overview shows late runs and missed times until 
   await expect.poll(() => rows.count()).toBe(2);
   const links = (row: number) => rows.nth(row).getByRole('link');
   const hrefs = async (name: RegExp) => card.getByRole('link', { name }).first().getAttribute('href');
-  await expect.poll(() => hrefs(/more than 1s/)).toBe(`/runs/${runId}`);
-  await expect.poll(() => hrefs(/succeeded by 06:00/)).toBe('/jobs/report');
+  await expect.poll(() => hrefs(/after 1s of work/)).toBe(`/runs/${runId}`);
+  await expect.poll(() => hrefs(/no run for 2026-06-01/)).toBe('/jobs/report');
   await expect.poll(async () => (await links(0).count()) + (await links(1).count())).toBe(4);
 
   await server.post(`/runs/${runId}/cancel?force=true`, '');

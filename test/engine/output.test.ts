@@ -110,7 +110,7 @@ test('is lost when the shim has reported itself and the spool is gone', async ()
   const output = open(runLog);
   await output.follow(attempt, 'resume');
   await output.drain();
-  expect(await messages()).toEqual(['the output is lost: somebody removed the file it was printed to']);
+  expect(await messages()).toEqual(['the output is lost: somebody removed the file to which it was printed']);
 });
 
 test('that is printed faster than it is read keeps only its beginning and its end', async () => {
