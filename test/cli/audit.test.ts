@@ -97,11 +97,9 @@ test('changes that the operator makes without a server are recorded under the na
   expect(rows.map(({ action, tenant, object, from }) => [action, tenant, object?.id, from])).toEqual([
     ['restore', '*', null, null],
     ['gc', '*', null, '127.0.0.1'],
-    ['gc', '*', null, '127.0.0.1'],
     ['token.revoke', 'acme', id, '127.0.0.1'],
     ['token.create', 'acme', id, '127.0.0.1'],
   ]);
-  expect(rows[1]?.detail).toMatchObject({ dry_run: 'true' });
   expect(made?.detail).toMatchObject({ name: 'ci', scopes: ['runs:read'] });
   expect(JSON.stringify(rows)).not.toMatch(/flwd_/);
   expect(await flwd(dir, 'audit', 'verify')).toMatchObject({ code: 0 });

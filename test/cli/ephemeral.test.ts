@@ -48,7 +48,7 @@ testWith('bwrap')('a run that --detach left is resumed by the next command about
   const instance = await createInstance(jobs);
   const detached = await flwd(instance.dir, 'run', 'waits', '--detach');
   expect(detached).toMatchObject({ code: 0, stdout: expect.stringMatching(/^run_\w+\n$/) });
-  expect(detached.stderr).toContain('the next flwd command on this instance does, or `flwd serve');
+  expect(detached.stderr).toContain('the next flwd command on this instance finishes it, or `flwd serve');
   const runId = detached.stdout.trim();
   const follower = start(instance.dir, ['logs', runId, '--follow']);
   await follower.prints(/^ready$/m);

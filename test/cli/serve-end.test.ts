@@ -9,7 +9,7 @@ import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { mountOn, testWithDisk } from '../support/small-disk.ts';
 import { createInstance, type Instance } from './an-instance.ts';
-import { flwd, type Started, start } from './terminal.ts';
+import { createFolder, flwd, type Started, start } from './terminal.ts';
 
 const jobs = {
   hold: bash('sleep 8011'),
@@ -47,8 +47,11 @@ describe('a server that is told to stop', () => {
   testWithDisk('ends as usual if its data dir has become read-only', async () => {
     const instance = await createInstance(jobs);
     const { child, ended } = await serve(instance);
-    mountOn(instance.dataDir, '--bind', instance.dataDir);
-    expect(spawnSync('mount', ['-o', 'remount,bind,ro', instance.dataDir]).status).toBe(0);
+    // A mount becomes read-only only while nobody writes through it, so it is not yet in its place.
+    const readOnly = createFolder();
+    mountOn(readOnly, '--bind', instance.dataDir);
+    expect(spawnSync('mount', ['-o', 'remount,bind,ro', readOnly]).status).toBe(0);
+    mountOn(instance.dataDir, '--bind', readOnly);
     child.kill('SIGTERM');
     const { code, stderr } = await ended;
     expect(code).toBe(0);
