@@ -47,7 +47,7 @@ describe('a server that is told to stop', () => {
   testWithDisk('ends as usual if its data dir has become read-only', async () => {
     const instance = await createInstance(jobs);
     const { child, ended } = await serve(instance);
-    // A mount becomes read-only only while nobody writes through it, so it is not yet in its place.
+    // A mount can be made read-only only while nobody writes through it, so the test does this in another folder first.
     const readOnly = createFolder();
     mountOn(readOnly, '--bind', instance.dataDir);
     expect(spawnSync('mount', ['-o', 'remount,bind,ro', readOnly]).status).toBe(0);

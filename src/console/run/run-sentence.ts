@@ -55,7 +55,9 @@ function runningSentence(run: Run, took: string): RunSentence {
 }
 
 function failedSentence(run: Run, took: string): RunSentence {
-  const failed = run.steps.find(({ step_id: id }) => id === (run.error?.step_id ?? failingStep(run, { hasSubRuns: true })));
+  const failed = run.steps.find(
+    ({ step_id: id }) => id === (run.error?.step_id ?? failingStep(run, { hasSubRuns: true })),
+  );
   const where = failed && run.steps.length > 1 ? ` in ${stepWords(failed)}` : took === '' ? '' : ` after ${took}`;
   const code = run.error || run.exit_code === null || run.exit_code === 0 ? '' : ` (exit code ${run.exit_code})`;
   const message = run.error && errorWords(run.error.message.replace(`${failed?.child_run_id} of `, ''));
