@@ -4,6 +4,7 @@ import { statusGlyphs } from '../client/looks.ts';
 import { spanWords } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import type { StepStatus } from '../domain/run.ts';
+import { askedThrough } from '../domain/trigger/asked-through.ts';
 import { parseDuration } from '../lib/units.ts';
 
 export type Run = AnswerOf<'getRun'>;
@@ -56,15 +57,9 @@ export function originWords(run: Pick<RunRow, 'trigger' | 'created_by'>): string
 
 /** "mara in the console", "a schedule" */
 export function starterWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' | 'created_by'>): string {
+  const through = askedThrough.get(trigger.type);
+  if (through !== undefined) return `${by} ${through}`;
   switch (trigger.type) {
-    case 'api':
-      return `${by} through the API`;
-    case 'cli':
-      return `${by} on the command line`;
-    case 'console':
-      return `${by} in the console`;
-    case 'mcp':
-      return `${by} through MCP`;
     case 'rerun':
       return `${by} as a rerun`;
     case 'schedule':

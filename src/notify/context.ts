@@ -3,6 +3,7 @@
 import type { NotifyEvent } from '../domain/notification.ts';
 import type { Run } from '../domain/run.ts';
 import type { Schedule } from '../domain/schedule.ts';
+import { askedThrough } from '../domain/trigger/asked-through.ts';
 import { timeBeside, zonedTime } from '../lib/cron/zoned-time.ts';
 import { oneLine } from '../lib/plain-text.ts';
 
@@ -47,15 +48,9 @@ export function scheduleIdOf({ trigger, labels }: Run): string | undefined {
 function starterOf(run: Run, o: Pick<Parameters<typeof contextOf>[0], 'schedule' | 'atMs' | 'timezone'>): string {
   const { trigger, parent, rerun_of: rerunOf } = run;
   const by = `by ${named(run.created_by)}`;
+  const through = askedThrough.get(trigger.type);
+  if (through !== undefined) return `${by} ${through}`;
   switch (trigger.type) {
-    case 'api':
-      return `${by} through the API`;
-    case 'cli':
-      return `${by} on the command line`;
-    case 'console':
-      return `${by} in the console`;
-    case 'mcp':
-      return `${by} through MCP`;
     case 'rerun':
       return `${by} as a rerun of ${rerunOf ?? 'an earlier run'}`;
     case 'schedule':
