@@ -15,6 +15,10 @@ test.each([
   ['15 * * * *', 'At 15 minutes past every hour'],
   ['*/10 9-17 * * 1-5', 'Every 10 minutes, between 09:00 and 17:59, Monday to Friday'],
   ['1 2 3 4 5', 'At 02:01, on day 3 of each month, and on Friday, only in April'],
+  ['0 4 1-7 * +6', 'On the first Saturday of each month at 04:00'],
+  ['5 4 22-28 1,7 +FRI', 'At 04:05, on the fourth Friday of each month, only in January and July'],
+  ['0 3 1,15 * +1-5', 'At 03:00, on day 1 and 15 of each month, Monday to Friday'],
+  ['0 0 13 * +5', 'At 00:00, on day 13 of each month, only on Friday'],
   ['@reboot', 'At every start of the server'],
   ['0 9 * * 1+1', '0 9 * * 1+1'],
 ])('the pattern %s is described as "%s"', (pattern, words) => {

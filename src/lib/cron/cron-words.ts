@@ -49,11 +49,24 @@ export function cronWords(pattern: string): string {
 
 function described(pattern: string): string {
   try {
-    return cronstrue.toString(pattern, { use24HourTimeFormat: true });
+    return cronstrue.toString(withNumberedWeek(pattern).replace(' +', ' '), {
+      use24HourTimeFormat: true,
+      logicalAndDayFields: pattern.includes(' +'),
+    });
   } catch {
     // cronstrue does not know every pattern that croner accepts, such as `1+1`.
     return pattern;
   }
+}
+
+const weeks = ['1-7', '8-14', '15-21', '22-28'];
+
+/** Writes "day 8 to 14 and a Saturday" as "the second Saturday", because people say it so. */
+function withNumberedWeek(pattern: string): string {
+  return pattern.replace(/ ([\d-]+) (\S+) \+(\w+)$/, (all, days: string, months: string, weekday: string) => {
+    const week = weeks.indexOf(days) + 1;
+    return week === 0 ? all : ` * ${months} ${weekday}#${week}`;
+  });
 }
 
 /** cronstrue begins with the time, as in "At 02:00, only on Sunday". This puts the day first. */
