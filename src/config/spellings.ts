@@ -41,6 +41,33 @@ export const keySpellings: Readonly<Record<string, Spelling>> = {
   'limits.max_run_history': { instead: 'set `persistence.retention.runs`, which is a duration such as `90d`' },
 };
 
+const address = 'write `server: {bind: 127.0.0.1:8080}`';
+const folder = 'write `sources: [{path: ./jobs}]`';
+
+/** What to write instead of keys that other programs have, by their place. */
+export const keyHints: Readonly<Record<string, string>> = {
+  port: address,
+  host: address,
+  listen: address,
+  'server.port': address,
+  'server.host': address,
+  jobs: folder,
+  jobs_dir: folder,
+  allow_paths: 'write `security: {paths: [/srv/data]}`',
+  tls: 'write `server: {tls: {enabled: true, cert_file: FILE, key_file: FILE}}`',
+  log_level: 'write `logging: {level: debug}`',
+  retention: 'write `persistence: {retention: {runs: 90d}}`',
+  'notify.email':
+    'write `notify: {smtp: {url: smtp://HOST, from: SENDER}, channels: {mail: {type: mail, to: [ADDRESS]}}, rules: [{to: [mail]}]}`',
+};
+
+/** An item of each list, for people who write a single value in its place. */
+export const itemExamples: Readonly<Record<string, string>> = {
+  sources: '{path: ./jobs}',
+  aliases: '{from: ops/backup, to: backup}',
+  'notify.rules': '{to: [ops]}',
+};
+
 type WordSpelling = { readonly raw: string; readonly note?: string } | { readonly instead: string };
 
 const ownFolders = 'name the folders in `security.paths`, and let jobs ask for them in `permissions.read` and `.write`';

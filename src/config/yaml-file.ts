@@ -4,8 +4,8 @@
 import { nearest } from '../lib/nearest.ts';
 import type { Base } from './kind.ts';
 import { type Item, put, type Settings } from './settings.ts';
-import { locate, namesOf, root, type Section, type Shape } from './shape.ts';
-import type { Spelling } from './spellings.ts';
+import { keyPaths, locate, namesOf, root, type Section, type Shape } from './shape.ts';
+import { itemExamples, keyHints, type Spelling } from './spellings.ts';
 import { type AddError, openDocument, type Part } from './yaml-document.ts';
 
 /** @param file the name that errors show */
@@ -16,17 +16,23 @@ export function readYaml(text: string, file: string, base: Base, settings: Setti
 }
 
 function readDocument(document: Part, addError: AddError, base: Base, settings: Settings): void {
-  function membersOf(part: Part, place: string): Extract<Part, { type: 'map' }>['members'] {
+  function membersOf(
+    part: Part,
+    place: string,
+    names: readonly string[] = [],
+  ): Extract<Part, { type: 'map' }>['members'] {
     if (part.type === 'map') return part.members;
-    addError(part.origin, place ? `\`${place}\` must be a map of keys` : 'the file must be a map of sections');
+    const known = names.length === 0 ? '' : `; known: ${names.join(', ')}`;
+    addError(part.origin, place ? `\`${place}\` must be a map of keys${known}` : 'the file must be a map of sections');
     return [];
   }
 
   function readSection(part: Part, section: Section, place: string, at?: number | string): void {
-    for (const { name, origin, value } of membersOf(part, place)) {
+    for (const { name, origin, value } of membersOf(part, place, namesOf(section))) {
       const shape = section.members.get(name);
-      if (shape) readShape(value, shape, place ? `${place}.${name}` : name, at);
-      else addError(origin, unknown('key', name, namesOf(section)));
+      const inner = place ? `${place}.${name}` : name;
+      if (shape) readShape(value, shape, inner, at);
+      else addError(origin, unknown('key', name, namesOf(section), keyHints[inner] ?? sectionHint(inner)));
     }
   }
 
@@ -49,7 +55,7 @@ function readDocument(document: Part, addError: AddError, base: Base, settings: 
 
   function readList(part: Part, item: Section, place: string): void {
     if (part.type !== 'list') {
-      addError(part.origin, `\`${place}\` must be a list`);
+      addError(part.origin, `\`${place}\` must be a list of maps such as \`${itemExamples[place] ?? '{}'}\``);
       return;
     }
     const items: Item[] = [];
@@ -94,7 +100,14 @@ function plain(part: Part | null, levels = 2): unknown {
   return Object.fromEntries(part.members.map(({ name, value }) => [name, plain(value, levels - 1)]));
 }
 
-function unknown(what: string, name: string, known: readonly string[]): string {
+/** If the key belongs into a section but was written at the top of the file, names the section. */
+function sectionHint(place: string): string | undefined {
+  const found = keyPaths.filter((path) => /^\w+\.(\w+)$/.exec(path)?.[1] === place);
+  return found.length === 1 ? `did you mean \`${found[0]}\`?` : undefined;
+}
+
+function unknown(what: string, name: string, known: readonly string[], hint?: string): string {
+  if (hint !== undefined) return `unknown ${what} \`${name}\`; ${hint}`;
   const near = nearest(name, known);
   return `unknown ${what} \`${name}\`; ${near ? `did you mean \`${near}\`?` : `known: ${known.join(', ')}`}`;
 }

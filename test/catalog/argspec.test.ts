@@ -23,7 +23,7 @@ test.each<[JsonObject, ...string[]]>([
     argument({ type: 'strng' }),
     'properties.x.type must be one of "array", "boolean", "integer", "null", "number", "object", "string"',
   ],
-  [{ type: 'object', properties: { x: 5 } }, 'properties.x must be an object or true or false'],
+  [{ type: 'object', properties: { x: 5 } }, 'properties.x must be a map of keys or true or false'],
   [
     argument({}, { required: ['x', 'm'] }),
     'required.1 `properties` has no `m`, so no run could start: add it to `properties`, or remove it from `required`',

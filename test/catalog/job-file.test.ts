@@ -308,7 +308,18 @@ describe('errors have their place and say what is wrong', () => {
       'command: ./run.sh\nschedules: [{cron: "0 3 * * *", timezone: Europe/Pris}]',
       '2:43: `schedules.0.timezone` must be a time zone such as `Europe/Berlin`, not `Europe/Pris`: did you mean `Europe/Paris`?',
     ],
-    ['command: ./run.sh\nretry: 3', '2:8: `retry` must be an object such as `{limit: 3}`'],
+    ['command: ./run.sh\nretry: 3', '2:8: `retry` must be a map of keys such as `{limit: 3}`'],
+    ['command: ./run.sh\ntimeouts: 1h', '2:11: `timeouts` must be a map of keys such as `{run: 1h}`, not a string'],
+    ['command: ./run.sh\nconcurrency: 1', '2:14: `concurrency` must be a map of keys such as `{limit: 1}`'],
+    [
+      'command: ./run.sh\nschedules: ["0 3 * * *"]',
+      "2:13: `schedules.0` must be a map of keys such as `{cron: '0 3 * * *'}`, not a string",
+    ],
+    ['command: ./run.sh\nartifacts: [x]', "2:1: `artifacts` must be a map of keys such as `{paths: ['*.csv']}`"],
+    [
+      'command: ./run.sh\nnotify: ops',
+      '2:9: `notify` must be a map of keys such as `{channel: NAME, on: [failed]}`, or a list of maps, not a string',
+    ],
     ['command: ./run.sh\ncmd: ./run.sh', '2:1: unknown key `cmd`: write `command`'],
     ['command: ./run.sh\nschedules: [{timezone: UTC}]', '2:13: a schedule needs `cron`, or `at` for a single time'],
     ['command: ./run.sh\npermissions: {read: [{arg: path}]}', '2:28: there is no argument `path`'],
@@ -329,7 +340,7 @@ describe('errors have their place and say what is wrong', () => {
       '2:1: this line is not a key with `: `, or its indentation differs from the lines above',
     ],
     ['command: ./run.sh\n---\nname: x', '2:1: there is more than one document'],
-    ['- a', '1:1: must be an object'],
+    ['- a', '1:1: must be a map of keys'],
     ['command: *x', '1:10: there is no anchor `&x` above'],
     ['command: !run ./run.sh', '1:10: there is no tag !run: put it in quotes if it is a text'],
   ])('the first error of %j is reported at its place', async (config, error) => {

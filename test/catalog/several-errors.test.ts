@@ -70,7 +70,7 @@ test.each([
   ],
   [
     'command: ["true"]\nargs: [{name: a, required: true}]\nschedules: [{cron: "0 3 * * *", args: 5}, {cron: "0 3 * * *", args: {a: x}, jitter: x}]\n',
-    ['3:39: `schedules.0.args` must be an object', '3:85: `schedules.1.jitter` must'],
+    ['3:39: `schedules.0.args` must be a map of keys', '3:85: `schedules.1.jitter` must'],
   ],
   [
     'command: ["true"]\nschedules: [{cron: "0 3 * * *", timezone: Mars}, {cron: "0 3 * * *"}]\n',

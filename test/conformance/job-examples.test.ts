@@ -298,13 +298,15 @@ run: make
 depends_on: [fetch]
 user: backup
 working_dir: /srv
-env_file: .env`,
+env_file: .env
+on_failure: mail ops`,
     refused: [
       /^unknown key `run`: write `command: \.\/run\.sh`/,
       /^unknown key `depends_on`: only steps depend on each other/,
       'unknown key `user`: write `run_as`',
       /^unknown key `working_dir`: a run starts in its own workspace/,
       /^unknown key `env_file`: name the variables in `env`/,
+      'unknown key `on_failure`: write `notify: [{channel: NAME, on: [failed]}]`, or a step with `always: true`',
     ],
   },
   {

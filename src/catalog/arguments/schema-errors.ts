@@ -84,7 +84,13 @@ function messageOf(
     case 'propertyNames':
       return `\`${shorten(member)}\` is not an allowed name here`;
     case 'type': {
-      const wanted = typeof said === 'string' ? said : [params.type].flat().map(kindOf).join(' or ');
+      const wanted =
+        typeof said === 'string'
+          ? said
+          : [params.type]
+              .flat()
+              .map((type) => (isYaml && type === 'object' ? 'a map of keys' : kindOf(type)))
+              .join(' or ');
       return `must be ${wanted}${hint(wanted, data, isYaml)}`;
     }
     case 'format':

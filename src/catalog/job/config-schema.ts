@@ -45,6 +45,9 @@ export type RawWebhook = Static<typeof webhook>;
 export type RawPath = Static<typeof path>;
 export type RawConfig = Static<typeof configSchema>;
 
+/** Describes a map with an example of its keys, for people who write a single value in its place. */
+const keysSuchAs = (example: string) => `a map of keys such as \`${example}\``;
+
 /** Either a string, or a map that matches the schema. */
 function textOr<T>(schema: Schema<T>, says: string) {
   return schemaOf<string | T>({ ...schema, type: ['string', 'object'], minLength: 1, says });
@@ -82,16 +85,18 @@ const retry = map(
     max_delay: duration,
     on: list(integer({ minimum: 1, maximum: 255 }), few),
   },
-  { says: 'an object such as `{limit: 3}`' },
+  { says: keysSuchAs('{limit: 3}') },
 );
 const concurrency = map(
   { limit: integer({ minimum: 1 }) },
   { key: expression, on_conflict: oneOf('queue', 'reject', 'cancel_running') },
+  { says: keysSuchAs('{limit: 1}') },
 );
 const matrix = schemaOf<Readonly<Record<string, readonly (string | number | boolean)[]>>>({
   type: 'object',
   minProperties: 1,
   additionalProperties: { type: 'array', items: { type: ['string', 'number', 'boolean'] }, ...few },
+  says: keysSuchAs('{region: [eu, us]}'),
 });
 
 export const stepSchema = map(
@@ -107,7 +112,11 @@ export const stepSchema = map(
     command,
     job: text,
     args: anyObject,
-    approval: map({ text }, { by: list(text, few), not_by_starter: flag }, { hints: approvalKeyHints }),
+    approval: map(
+      { text },
+      { by: list(text, few), not_by_starter: flag },
+      { hints: approvalKeyHints, says: keysSuchAs('{text: Release to all hosts?}') },
+    ),
     needs: list(string(), { uniqueItems: true }),
     if: expression,
     matrix,
@@ -117,7 +126,7 @@ export const stepSchema = map(
     continue_on_error: flag,
     always: flag,
   },
-  { hints: stepKeyHints },
+  { hints: stepKeyHints, says: keysSuchAs('{id: build, script: ./build.sh}') },
 );
 
 /** Dates, and names of calendars of flwd.yaml. */
@@ -160,6 +169,7 @@ const schedule = map(
       additionalProperties: { type: 'string', maxLength: 255 },
     }),
   },
+  { says: keysSuchAs("{cron: '0 3 * * *'}") },
 );
 
 const headerName = string({ pattern: headerNamePattern, says: 'the name of a header' });
@@ -187,6 +197,7 @@ const webhook = map(
     headers: list(headerName, { ...few, maxItems: 20 }),
     wait: waiting,
   },
+  { says: keysSuchAs('{name: push, scheme: github, secret: hook}') },
 );
 
 const trigger = map(
@@ -205,6 +216,7 @@ const trigger = map(
       additionalProperties: { type: 'string', minLength: 1, says: 'an expression such as `run.result.value.rows`' },
     }),
   },
+  { says: keysSuchAs('{job: backup}') },
 );
 
 const notify = map(
@@ -232,6 +244,7 @@ const resources = map(
     pids: integer({ minimum: 1, maximum: 4_194_304 }),
     workspace: size,
   },
+  { says: keysSuchAs('{memory: 512MiB}') },
 );
 
 const kvNamespace = string({
@@ -256,11 +269,12 @@ const members = {
   ulc_profile: oneOf('ulc.shell.bash', 'ulc.shell.pwsh', 'ulc.python.3', 'ulc.node', 'ulc.exec'),
   image: text,
   argspec: anyObject,
-  args: list(anyObject),
+  args: list(schemaOf<JsonObject>({ type: 'object', says: keysSuchAs('{name: target, type: string}') })),
   /** Another form of the list `args`: a map from each argument's name to its other keys. */
   arguments: schemaOf<Readonly<Record<string, JsonObject>>>({
     type: 'object',
-    additionalProperties: { type: 'object' },
+    additionalProperties: { type: 'object', says: keysSuchAs('{type: string}') },
+    says: keysSuchAs('{target: {type: string}}'),
   }),
   env: schemaOf<Readonly<Record<string, string | { readonly secret: string }>>>({
     type: 'object',
@@ -268,11 +282,12 @@ const members = {
       ...textOr(map({ secret: text }, {}), 'a string, or {secret: name}'),
       minLength: 0,
     },
+    says: keysSuchAs('{LANG: C.UTF-8}'),
   }),
   composition: oneOf('single', 'steps'),
   steps: list(stepSchema, { minItems: 1, maxItems: stepLimit }),
-  timeouts: map({}, { run: waiting, step: waiting, queue: waiting }),
-  cancel: map({}, { signal: oneOf(...cancelSignals), grace: duration }),
+  timeouts: map({}, { run: waiting, step: waiting, queue: waiting }, { says: keysSuchAs('{run: 1h}') }),
+  cancel: map({}, { signal: oneOf(...cancelSignals), grace: duration }, { says: keysSuchAs('{grace: 30s}') }),
   concurrency,
   retry,
   on_lost: oneOf('fail', 'retry'),
@@ -288,9 +303,14 @@ const members = {
       network: oneOf('none', 'all'),
       read: list(path),
       write: list(path),
-      kv: map({}, { read: list(kvNamespace, few), write: list(kvNamespace, few) }),
+      kv: map(
+        {},
+        { read: list(kvNamespace, few), write: list(kvNamespace, few) },
+        { says: keysSuchAs('{read: [shop/orders]}') },
+      ),
       resources,
     },
+    { says: keysSuchAs('{network: all}') },
   ),
   artifacts: map(
     {},
@@ -300,8 +320,9 @@ const members = {
       default_key_pattern: text,
       ttl: waiting,
     },
+    { says: keysSuchAs("{paths: ['*.csv']}") },
   ),
-  logs: map({}, { max_size: size }),
+  logs: map({}, { max_size: size }, { says: keysSuchAs('{max_size: 10MiB}') }),
   schedules: list(schedule, { maxItems: 100 }),
   webhooks: list(webhook, { maxItems: 20 }),
   triggers: list(trigger, { maxItems: 20 }),
@@ -312,15 +333,20 @@ const members = {
       by: string({ pattern: timeOfDayPattern, says: 'a time of day such as `06:00`' }),
       every: waiting,
     },
+    { says: keysSuchAs('{duration: 30m}') },
   ),
-  agents: map({}, { expose: flag, read_only: flag, idempotent: flag, detach: flag, approval: flag }),
+  agents: map(
+    {},
+    { expose: flag, read_only: flag, idempotent: flag, detach: flag, approval: flag },
+    { says: keysSuchAs('{expose: true}') },
+  ),
   notify: schemaOf<Notify | readonly Notify[]>({
     ...notify,
     type: ['object', 'array'],
     items: notify,
     minItems: 1,
     maxItems: 10,
-    says: 'a map, or a list of maps',
+    says: 'a map of keys such as `{channel: NAME, on: [failed]}`, or a list of maps',
   }),
 };
 export const configSchema = map({}, members, { hints: jobKeyHints });

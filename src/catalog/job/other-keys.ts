@@ -12,6 +12,7 @@ export const jobKeyHints: Readonly<Record<string, string>> = {
   depends_on: 'only steps depend on each other, with `needs`; `triggers` starts a job after another job',
   user: 'write `run_as`',
   working_dir: 'a run starts in its own workspace: change the folder in the script, with `cd`',
+  on_failure: 'write `notify: [{channel: NAME, on: [failed]}]`, or a step with `always: true`',
   env_file: 'name the variables in `env`; a password belongs in a stored secret',
   serviceBindings: `${network}, and pass their addresses as arguments or in \`env\``,
   interpreter: 'write `command: ./run.sh`; its ending, its `#!` line or `ulc_profile` names the language',
