@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ export async function probeHost(): Promise<Capabilities> {
 
 function makeFolder(): string | Capability {
   try {
-    return mkdtempSync(join(tmpdir(), prefix));
+    return mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
   } catch (error) {
     const why = errorCode(error) ?? String(error);
     return {
@@ -52,11 +52,16 @@ function makeFolder(): string | Capability {
   }
 }
 
-/** Removes the folders of probes whose process was killed. */
+/**
+ * Removes the folders of probes whose process was killed. A folder alone can look old while its probe is running,
+ * because the clock was set.
+ */
 async function removeLeft(): Promise<void> {
   const names = await readdir(tmpdir()).catch(() => []);
   for (const name of names.filter((name) => name.startsWith(prefix))) {
     const path = join(tmpdir(), name);
+    const [pid] = name.slice(prefix.length).split('-');
+    if (existsSync(`/proc/${pid}`)) continue;
     const stats = await lstat(path).catch(() => undefined);
     const isOwn = stats?.isDirectory() === true && stats.uid === process.geteuid?.();
     if (isOwn && systemClock.now() - stats.mtimeMs > leftAfterMs)
