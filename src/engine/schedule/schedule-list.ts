@@ -3,7 +3,8 @@
 
 import { type Catalog, entryOrNone } from '../../catalog/catalog.ts';
 import { heartbeatRefusal, scheduleRefusal } from '../../domain/policy.ts';
-import type { Problem } from '../../domain/problem.ts';
+import { type Reach, reaches } from '../../domain/principal.ts';
+import { Problem } from '../../domain/problem.ts';
 import type { Schedule } from '../../domain/schedule.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -34,6 +35,9 @@ type Change = {
   readonly restart?: boolean;
   readonly write?: (tx: Transaction) => Promise<void>;
 };
+
+/** Runs `work` on the list after it has been updated from the catalog. @throws Problem not-ready */
+export type OnScheduleList = <T>(work: () => T | Promise<T>) => Promise<T>;
 
 export type ScheduleList = ReturnType<typeof createScheduleList>;
 
@@ -307,4 +311,21 @@ export function schedulesOf(
 
 function idsOf(schedules: readonly Pick<Schedule, 'id'>[]): string[] {
   return schedules.map(({ id }) => id);
+}
+
+/** @throws Problem schedule-not-found */
+export function findSchedule(scheduleList: ScheduleList, id: string, reach: Reach): Schedule {
+  const schedule = scheduleList.find(id);
+  if (schedule && reaches(reach, schedule)) return schedule;
+  throw new Problem('schedule-not-found', `The schedule '${id}' does not exist`);
+}
+
+/** The schedules that the caller reaches, sorted by job and id. */
+export function reachedSchedules(scheduleList: ScheduleList, reach: Reach): Schedule[] {
+  return [...scheduleList.schedules()].filter((schedule) => reaches(reach, schedule)).toSorted(byJobAndId);
+}
+
+function byJobAndId({ jobId: a, id: one }: Schedule, { jobId: b, id: other }: Schedule): number {
+  if (a !== b) return a < b ? -1 : 1;
+  return one < other ? -1 : 1;
 }

@@ -2,15 +2,18 @@
 // what `catch_up` says. Schedules are independent of each other; each handles its times one after the other (ADR 0011).
 
 import { toTimestamp } from '../../lib/clock.ts';
+import type { Serial } from '../../lib/serial.ts';
 import { isStorageError } from '../../store/storage-error.ts';
 import { type Gap, missedWords } from './missed-words.ts';
 import { dueOf, missedOf, seenUntilMs, startsAtMs, type Tracked } from './schedule-due.ts';
 import { type FireParts, fireSchedule, settleMissed } from './schedule-fire.ts';
+import type { ScheduleList } from './schedule-list.ts';
 
 /**
  * A run that starts up to this late still counts as on time, for example after a quick restart or on a busy machine.
  */
 const graceMs = 30_000;
+const tickMs = 500;
 const mostCaughtUp = 100;
 const shortestPauseMs = 1_000;
 /** Shorter than the grace period, so that no time counts as missed because of a pause. */
@@ -22,8 +25,43 @@ type Parts = FireParts & {
   readonly downtime: () => Promise<Gap | null>;
 };
 
+/** Checks which schedules are due, twice a second and once for each `tick`. */
+export function createTicker(scheduleList: ScheduleList, serial: Serial, o: Omit<Parts, 'signal'>) {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const ticks = new Set<Promise<void>>();
+  let timer: NodeJS.Timeout | undefined;
+
+  async function tick(): Promise<void> {
+    await serial.run(() => scheduleList.refresh());
+    if (scheduleList.isReady && !signal.aborted) await tickSchedules(scheduleList.tracking.active(), { ...o, signal });
+  }
+
+  function tickSafely(): void {
+    const ticking = tick()
+      .catch((error: unknown) => {
+        if (!isStorageError(error)) o.log.error({ err: error }, 'the schedules could not be read; flwd tries again');
+      })
+      .finally(() => ticks.delete(ticking));
+    ticks.add(ticking);
+  }
+
+  return {
+    tick,
+    start() {
+      timer ??= setInterval(tickSafely, tickMs);
+    },
+    async close() {
+      stopping.abort();
+      clearInterval(timer);
+      await Promise.all(ticks);
+      await serial.settled();
+    },
+  };
+}
+
 /** Deals with every schedule that is due. Resolves when what was due has been dealt with. */
-export async function tickSchedules(all: Iterable<Tracked>, o: Parts): Promise<void> {
+async function tickSchedules(all: Iterable<Tracked>, o: Parts): Promise<void> {
   const works: Promise<void>[] = [];
   for (const tracked of all) {
     const nowMs = o.clock.now();
