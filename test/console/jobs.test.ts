@@ -286,6 +286,32 @@ describe('jobs', () => {
   );
 });
 
+testWith(headlessChromium)(
+  'the list says if schedules are held or could not start a run, and shows the next times in one zone',
+  async () => {
+    await using one = await startServing({
+      executes: true,
+      jobs: {
+        'ops/lacks': bash('true', { env: { KEY: { secret: 'absent' } }, schedules: [{ cron: '@reboot' }] }),
+        'ops/held': bash('true', { schedules: [{ cron: '0 3 * * *' }] }),
+        'ops/nightly': bash('true', { schedules: [{ cron: '30 2 * * *', timezone: 'Asia/Kolkata' }] }),
+      },
+    });
+    const { schedules } = JSON.parse(await (await one.fetch('/schedules?job_id=ops/held')).text());
+    expect((await one.post(`/schedules/${schedules[0].id}/hold`, {})).status).toBe(200);
+    const page = await browser.open(`${one.url}/jobs`, { width: 1_440, timezone: 'UTC' });
+    const jobs = page.getByRole('table', { name: 'Jobs' });
+    await jobs.getByRole('row', { name: /lacks/ }).getByText('Did not start').waitFor();
+    await jobs.getByRole('row', { name: /held/ }).getByText('Held', { exact: true }).waitFor();
+    await jobs
+      .getByRole('row', { name: /nightly/ })
+      .getByText(/^(tomorrow )?21:00$/)
+      .waitFor();
+    await page.getByRole('button', { name: 'Failing', exact: true }).click();
+    await expect.poll(() => jobs.getByRole('link', { name: /^ops\// }).allTextContents()).toEqual(['ops/lacks']);
+  },
+);
+
 testWith(headlessChromium)('a job shows when its schedules start it, and which schedules are disabled', async () => {
   const page = await browser.open(`${server.url}/jobs/demo/greeting?tab=schedules`);
   const card = page.getByRole('region', { name: 'Schedules' });

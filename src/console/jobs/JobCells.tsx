@@ -11,14 +11,13 @@ import { JobName } from '../design/text/JobName.tsx';
 import { Pending } from '../design/text/Pending.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
 import { SuccessRate } from '../design/text/SuccessRate.tsx';
-import { Age, Duration } from '../design/text/Time.tsx';
-import { ZoneTime } from '../schedules/ZoneTime.tsx';
+import { Age, Duration, Time } from '../design/text/Time.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useClient } from '../session/session.tsx';
 import { WithCode } from '../widgets/Notes.tsx';
 import { harmless, jobPath, runPath } from '../words.ts';
 import styles from './JobCells.module.css';
-import { type InvalidJob, type JobRow, leastDays, monthOf, notableChange } from './job-rows.ts';
+import { type InvalidJob, isRefused, type JobRow, leastDays, monthOf, notableChange } from './job-rows.ts';
 
 type Props = { readonly row: JobRow };
 
@@ -60,9 +59,16 @@ export function InvalidCell({ of: { id, errors } }: { readonly of: InvalidJob })
   );
 }
 
-export const LastRunCell = memo(function LastRunCell({ row: { numbers, invalid, loading } }: Props): ReactNode {
+export const LastRunCell = memo(function LastRunCell({ row }: Props): ReactNode {
+  const { numbers, invalid, loading, starts } = row;
   const [last] = numbers?.last_runs ?? [];
   if (invalid) return null;
+  if (numbers !== undefined && isRefused(row))
+    return (
+      <span title={harmless(starts?.refused?.detail ?? '')}>
+        <StatusText of="failed" word="Did not start" />
+      </span>
+    );
   if (numbers === undefined) return loading.numbers && <Pending />;
   if (!last) return <span className={styles.quiet}>Never run</span>;
   return (
@@ -123,9 +129,10 @@ function trendWords(change: number | null): string {
   return `Median of each day. The median of the last 7 days is ${compared} that of the last 30 days`;
 }
 
-export const Next = memo(function Next({ row: { next, invalid, loading } }: Props): ReactNode {
-  if (next !== null) return <ZoneTime {...next} isNamed />;
+export const Next = memo(function Next({ row: { starts, invalid, loading } }: Props): ReactNode {
+  if (starts?.nextAt) return <Time at={starts.nextAt} />;
   if (invalid) return null;
+  if (starts?.off) return <span className={styles.quiet}>{starts.off}</span>;
   return loading.next ? <Pending /> : <None />;
 });
 
@@ -170,7 +177,7 @@ export const RunCell = memo(function RunCell({ row: { id, job } }: Props): React
 
 /** A row of two lines, on phones. */
 export function CompactJob({ row }: Props): ReactNode {
-  const { id, invalid, numbers, next } = row;
+  const { id, invalid, numbers, starts } = row;
   if (invalid) return <InvalidCell of={invalid} />;
   return (
     <span className={styles.compact}>
@@ -180,11 +187,12 @@ export function CompactJob({ row }: Props): ReactNode {
       <LastTen row={row} />
       <span className={styles.second}>
         <LastRunCell row={row} />
-        {next !== null && (
+        {starts?.nextAt && (
           <span className={styles.quiet}>
-            · next <ZoneTime {...next} isNamed />
+            · next <Time at={starts.nextAt} />
           </span>
         )}
+        {starts && starts.off !== '' && <span className={styles.quiet}>· {starts.off.toLowerCase()}</span>}
       </span>
       <span className={styles.rate}>{numbers && numbers.success_rate !== null && <Rate row={row} />}</span>
     </span>

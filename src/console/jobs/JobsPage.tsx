@@ -4,6 +4,7 @@
 import { Columns3, Plus } from 'lucide-react';
 import { type ReactNode, useCallback, useDeferredValue, useMemo, useRef } from 'react';
 import { useLocation, useSearch } from 'wouter';
+import { denialWords } from '../../client/schedule-denial.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useWaitingApprovals } from '../approvals/waiting-approvals.ts';
 import { useTitle } from '../browser.ts';
@@ -17,7 +18,7 @@ import { Select } from '../design/controls/Select.tsx';
 import { type Sort, Table } from '../design/table/Table.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { useWidth } from '../design/width.ts';
-import { type NextTime, nextTimes } from '../schedules/schedule-data.ts';
+import { nextTimes, type Schedule } from '../schedules/schedule-data.ts';
 import { isLoading, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
@@ -29,14 +30,24 @@ import { CompactJob } from './JobCells.tsx';
 import styles from './JobsPage.module.css';
 import { firstSort, jobColumns, type OwnColumn, ownColumns } from './job-columns.tsx';
 import { useJobNumbers } from './job-numbers.ts';
-import { type Filter, filterOf, type JobRow, matching, needsNumbers, rowsOf, type View, views } from './job-rows.ts';
+import {
+  type Filter,
+  filterOf,
+  type JobRow,
+  matching,
+  needsNumbers,
+  rowsOf,
+  type Starts,
+  type View,
+  views,
+} from './job-rows.ts';
 import { Namespaces } from './Namespaces.tsx';
 
 /** In a narrower window, a menu replaces the column of namespaces. */
 const namespacesPx = 1000;
 const schedulesEveryMs = 30_000;
-type NextTimes = ReadonlyMap<string, readonly NextTime[]>;
-const noFires: NextTimes = new Map();
+type OwnSchedules = ReadonlyMap<string, readonly Schedule[]>;
+const noSchedules: OwnSchedules = new Map();
 const newJob = 'flwd init jobs/hello';
 
 const segments: readonly { readonly value: View; readonly label: string }[] = [
@@ -111,43 +122,57 @@ function NoJobs(): ReactNode {
 }
 
 /**
- * When each job runs next. Empty until the schedules have been read, because the list of jobs does not wait for them.
+ * What the schedules of each job do. Empty until the schedules have been read, because the list of jobs does not wait
+ * for them.
  */
-function useNextFires() {
+function useStarts() {
   const answer = useAnswer(
     ['schedules', 'enabled'],
     (client, signal) => client.call('listSchedules', { query: { enabled: true }, signal }),
-    { refetchInterval: schedulesEveryMs, select: firesOf },
+    { refetchInterval: schedulesEveryMs, select: byJob },
   );
-  const { data = noFires } = answer;
+  const { data = noSchedules } = answer;
   const now = useNow(schedulesEveryMs);
-  const last = useRef<ReadonlyMap<string, NextTime>>(new Map());
-  const nextFires = useMemo(() => {
-    const next = nextOf(data, now);
+  const last = useRef<ReadonlyMap<string, Starts>>(new Map());
+  const starts = useMemo(() => {
+    const next = new Map([...data].map(([id, own]) => [id, startsOf(own, now)]));
     // The map is replaced only if it has changed. Otherwise all rows would be made and sorted again every half minute.
     // That is the longest task of a list of 5,000 jobs.
     if (!isEqual(next, last.current)) last.current = next;
     return last.current;
   }, [data, now]);
-  return { nextFires, isLoadingNext: isLoading(answer) };
+  return { starts, isLoadingNext: isLoading(answer) };
 }
 
-function nextOf(all: NextTimes, nowMs: number): ReadonlyMap<string, NextTime> {
-  return new Map(
-    [...all].flatMap(([id, fires]) => {
-      const next = fires.find(({ at }) => Date.parse(at) > nowMs);
-      return next === undefined ? [] : [[id, next]];
-    }),
+function startsOf(own: readonly Schedule[], nowMs: number): Starts {
+  const refused = own.flatMap(({ last_error: error }) => error ?? []).toSorted((a, b) => (a.at < b.at ? 1 : -1))[0];
+  return {
+    nextAt: nextTimes(own).find(({ at }) => Date.parse(at) > nowMs)?.at ?? null,
+    off: own.every((one) => offWord(one) !== '') ? offWord(own[0]) : '',
+    refused: refused === undefined ? null : { at: refused.at, detail: refused.detail },
+  };
+}
+
+/** Why a schedule starts nothing, in a word; empty if it does. */
+function offWord(schedule: Schedule | undefined): string {
+  if (!schedule) return '';
+  if (schedule.denied) return denialWords(schedule.denied);
+  if (schedule.paused) return 'Paused';
+  return schedule.held ? 'Held' : '';
+}
+
+function isEqual(a: ReadonlyMap<string, Starts>, b: ReadonlyMap<string, Starts>): boolean {
+  return (
+    a.size === b.size &&
+    [...a].every(([id, { nextAt, off, refused }]) => {
+      const other = b.get(id);
+      return other?.nextAt === nextAt && other.off === off && other.refused?.at === refused?.at;
+    })
   );
 }
 
-function isEqual(a: ReadonlyMap<string, NextTime>, b: ReadonlyMap<string, NextTime>): boolean {
-  return a.size === b.size && [...a].every(([id, { at, zone }]) => b.get(id)?.at === at && b.get(id)?.zone === zone);
-}
-
-function firesOf({ schedules }: AnswerOf<'listSchedules'>): NextTimes {
-  const ofJob = Map.groupBy(schedules, ({ job_id: id }) => id);
-  return new Map([...ofJob].map(([id, own]) => [id, nextTimes(own)]));
+function byJob({ schedules }: AnswerOf<'listSchedules'>): OwnSchedules {
+  return Map.groupBy(schedules, ({ job_id: id }) => id);
 }
 
 /** The filter, the sort and the columns, as they are in the URL. */
@@ -178,14 +203,14 @@ function Jobs({ answer }: { readonly answer: AnswerOf<'listJobs'> }): ReactNode 
   const ofRuns = useJobNumbers();
   const { data: numbers } = ofRuns;
   const isLoadingNumbers = isLoading(ofRuns);
-  const { nextFires, isLoadingNext } = useNextFires();
+  const { starts, isLoadingNext } = useStarts();
   const { jobIds: favourites } = useFavourites();
   const approvals = useWaitingApprovals().data;
   const asking = useMemo(() => new Set(approvals?.approvals.map(({ run_id: runId }) => runId)), [approvals]);
   const rows = useMemo(() => {
     const loading = { numbers: isLoadingNumbers, next: isLoadingNext };
-    return rowsOf(answer, { numbers, asking, nextFires, favourites, loading });
-  }, [answer, numbers, asking, nextFires, favourites, isLoadingNumbers, isLoadingNext]);
+    return rowsOf(answer, { numbers, asking, starts, favourites, loading });
+  }, [answer, numbers, asking, starts, favourites, isLoadingNumbers, isLoadingNext]);
   // Typed text is drawn at once, and the list follows when the browser has time.
   const deferred = useDeferredValue(asked);
   const found = useMemo(() => matching(rows, filterOf(deferred)), [rows, deferred]);

@@ -77,7 +77,7 @@ const after: readonly Column<JobRow>[] = [
     width: '150px',
     leavesBelowPx: 900,
     cell: (row) => <Next row={row} />,
-    sortBy: ({ next }) => (next === null ? null : Date.parse(next.at)),
+    sortBy: ({ starts }) => (starts?.nextAt ? Date.parse(starts.nextAt) : null),
   },
 ];
 

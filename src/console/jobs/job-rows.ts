@@ -2,7 +2,6 @@
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { ListedStatus } from '../../domain/run.ts';
-import type { NextTime } from '../schedules/schedule-data.ts';
 import { countOf } from '../words.ts';
 
 type JobList = AnswerOf<'listJobs'>;
@@ -25,9 +24,20 @@ export type JobRow = {
   /** null: the job has never run. undefined: the numbers have not been read yet, or the caller may not read runs. */
   readonly numbers: JobNumbers | null | undefined;
   readonly change: number | null;
-  readonly next: NextTime | null;
+  /** null: no schedule starts the job. */
+  readonly starts: Starts | null;
   readonly loading: Loading;
   readonly isFavourite: boolean;
+};
+
+/** What the schedules of a job do next, and what went wrong with them. */
+export type Starts = {
+  /** null: none of them has a time to come. */
+  readonly nextAt: string | null;
+  /** Why the schedules start nothing, in a word; empty if one of them does. */
+  readonly off: string;
+  /** The newest time for which no run could be started; null if each schedule has started its last run. */
+  readonly refused: { readonly at: string; readonly detail: string } | null;
 };
 
 /** Which answers are still being read for the first time. Until they arrive, rows are incomplete. */
@@ -56,7 +66,7 @@ export function rowsOf(
     readonly numbers: ReadonlyMap<string, JobNumbers> | undefined;
     /** The ids of the runs that wait for an approval. */
     readonly asking: ReadonlySet<string>;
-    readonly nextFires: ReadonlyMap<string, NextTime>;
+    readonly starts: ReadonlyMap<string, Starts>;
     readonly favourites: readonly string[];
     readonly loading: Loading;
   },
@@ -71,7 +81,7 @@ export function rowsOf(
       invalid: broken,
       numbers,
       change: numbers ? changeOf(numbers) : null,
-      next: known.nextFires.get(id) ?? null,
+      starts: known.starts.get(id) ?? null,
       loading: known.loading,
       isFavourite: stars.has(id),
     };
@@ -108,7 +118,7 @@ export function isInView(row: JobRow, view: View): boolean {
     case 'slower':
       return (row.change ?? 0) > notableChange;
     case 'never':
-      return invalid === null && numbers !== undefined && (numbers === null || numbers.last_runs.length === 0);
+      return invalid === null && numbers !== undefined && !numbers?.last_runs.length && !isRefused(row);
     default:
       return true;
   }
@@ -121,9 +131,17 @@ export function needsNumbers(view: View): boolean {
 
 const isOpen: ReadonlySet<ListedStatus> = new Set(['pending', 'running', 'waiting_approval']);
 
-/** Whether the last run failed. Runs that have not ended are left out. */
-export function isFailing({ numbers }: JobRow): boolean {
-  return numbers?.last_runs.find(({ status }) => !isOpen.has(status))?.status === 'failed';
+/** Whether a schedule could not start a run since the last run was created. */
+export function isRefused({ numbers, starts }: JobRow): boolean {
+  const [last] = numbers?.last_runs ?? [];
+  if (!starts?.refused) return false;
+  return last === undefined || Date.parse(last.created_at) < Date.parse(starts.refused.at);
+}
+
+/** Whether the last run failed or could not start. Runs that have not ended are left out. */
+export function isFailing(row: JobRow): boolean {
+  if (isRefused(row)) return true;
+  return row.numbers?.last_runs.find(({ status }) => !isOpen.has(status))?.status === 'failed';
 }
 
 export type Filter = {

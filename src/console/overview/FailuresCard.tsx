@@ -41,7 +41,7 @@ export function FailuresCard({
       {groups?.length === 0 && <p className={styles.nothing}>No run has failed.</p>}
       {groups && groups.length > shown && (
         <p className={styles.nothing}>
-          <Link href={runsPath('status:failed since:24h')}>{countWords(groups.length - shown)} more messages</Link>
+          <Link href={runsPath('status:failed since:24h')}>{countOf(groups.length - shown, 'more message')}</Link>
         </p>
       )}
     </Card>
