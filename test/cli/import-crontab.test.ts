@@ -84,7 +84,8 @@ test('each line becomes a secure job with a held schedule, and a second import a
 function draftsOf(text: string, home: string): Draft[] {
   return readTable(Buffer.from(text), { hasUser: false }).map((line) => {
     const job = jobOfLine(line, { ...table, homeOf: () => home });
-    if (job.kind !== 'job') throw new Error(job.reason);
+    if (job.kind !== 'job') throw new Error(job.obstacles.join());
+    const obstacles: string[] = [];
     const draft = draftJob(job, {
       title: job.name,
       folder: 'x',
@@ -94,8 +95,9 @@ function draftsOf(text: string, home: string): Draft[] {
       needs: needsOfJob(job, []),
       isLockShared: false,
       notes: [],
+      obstacles,
     });
-    if ('problem' in draft) throw new Error(draft.problem);
+    expect(obstacles).toEqual([]);
     return draft;
   });
 }
@@ -253,9 +255,11 @@ test('hostile lines are reported and harm nothing', async () => {
     '7 7 * * * date\r',
   ];
   const seen = await flwdReading(dir, `${lines.join('\n')}\n`, 'import', 'crontab', '-', '--json');
-  const { found: all }: { found: { state: string; line: number; reason?: string }[] } = JSON.parse(seen.stdout);
+  const { found: all }: { found: { state: string; line: number; obstacles?: string[] }[] } = JSON.parse(seen.stdout);
   expect(seen.code).toBe(0);
-  expect(all.filter(({ state }) => state === 'not-imported').map(({ line, reason }) => [line, reason])).toEqual([
+  expect(
+    all.filter(({ state }) => state === 'not-imported').map(({ line, obstacles = [] }) => [line, ...obstacles]),
+  ).toEqual([
     [3, 'the line is longer than 10000 bytes, so cron cannot run it'],
     [4, 'the line contains a NUL byte, so cron cannot run it'],
     [7, '`@every` has no counterpart in flwd'],
@@ -295,7 +299,7 @@ test('variables, users, input and times are read as cron reads them', () => {
     { environment: { A: ' b c ', B: "'x'y", C: 'd # no comment' } },
   ]);
   expect(found('* * * * *\tada  x y\n', true)).toMatchObject([{ user: 'ada', program: { text: '#!/bin/sh\nx y\n' } }]);
-  expect(found('* * * * * root\n', true)).toMatchObject([{ reason: expect.stringContaining('needs a user') }]);
+  expect(found('* * * * * root\n', true)).toMatchObject([{ obstacles: [expect.stringContaining('needs a user')] }]);
   expect(found('SHELL=/bin/bash\nCRON_TZ=Asia/Tokyo\nRANDOM_DELAY=5\n0 1 * * * a\n* * * * * b\n')).toMatchObject([
     {
       program: { interpreter: ['/bin/bash'] },
@@ -333,7 +337,21 @@ test.each([
   ],
   ['cat%PASSWORD=hunter22', 'what follows the % seems to contain a password'],
 ])('the line %j is not imported, because its job would show the password', (command, reason) => {
-  expect(found(`0 1 * * * ${command}\n`)).toMatchObject([{ kind: 'nothing', reason }]);
+  expect(found(`0 1 * * * ${command}\n`)).toMatchObject([{ kind: 'nothing', obstacles: [reason] }]);
+});
+
+test('everything that keeps a line from being imported is named at once', () => {
+  expect(found('SHELL=sh\nCRON_TZ=Mars\n@every 5m run-parts /etc/x%PASSWORD=hunter22\n')).toMatchObject([
+    {
+      obstacles: [
+        '`@every` has no counterpart in flwd',
+        expect.stringContaining('run-parts starts every script in a folder'),
+        'SHELL is `sh`, which is not the path of a program',
+        'CRON_TZ is `Mars`, which is not the name of a time zone',
+        'what follows the % seems to contain a password',
+      ],
+    },
+  ]);
 });
 
 test('a line that names a file without a folder starts in the home folder, as in cron', () => {

@@ -6,7 +6,12 @@ import { expect, test } from 'vitest';
 import { writeFiles } from './a-job-folder.ts';
 import { createFolder, flwd } from './terminal.ts';
 
-type Result = { readonly place: string; readonly state: string; readonly reason?: string; readonly notes?: string[] };
+type Result = {
+  readonly place: string;
+  readonly state: string;
+  readonly obstacles?: string[];
+  readonly notes?: string[];
+};
 
 async function imported(dir: string, files: Readonly<Record<string, string>>): Promise<Map<string, Result>> {
   writeFiles(dir, Object.fromEntries(Object.entries(files).map(([name, text]) => [`dags/${name}.yaml`, text])));
@@ -43,9 +48,9 @@ test('a workflow that runs for several items gets each of them, even if the step
     ['map', 'unordered'],
     ['words', 'loader'],
   ])
-    expect(found.get(job ?? '')?.reason).toBe(
+    expect(found.get(job ?? '')?.obstacles).toEqual([
       `its step step 1 passes its items to the workflow ${child} without naming a parameter: add \`params: NAME=\${ITEM}\` to the step`,
-    );
+    ]);
 });
 
 test('a command that is a list is one program with its arguments', async () => {

@@ -12,12 +12,12 @@ import type { Found, FoundJob } from '../../src/cli/import/found-job.ts';
 import { createFolder } from './terminal.ts';
 
 function jobOf([found]: readonly Found[]): FoundJob {
-  if (found?.kind !== 'job') throw new Error(found?.reason ?? 'nothing was found');
+  if (found?.kind !== 'job') throw new Error(found?.obstacles.join() ?? 'nothing was found');
   return found;
 }
 
-function reasonOf([found]: readonly Found[]): string {
-  return found?.kind === 'nothing' ? found.reason : 'it was imported';
+function obstaclesOf([found]: readonly Found[]): readonly string[] {
+  return found?.kind === 'nothing' ? found.obstacles : [];
 }
 
 function rundeck(job: object): Found[] {
@@ -147,7 +147,7 @@ test.each([
     'refers to another value',
   ],
 ])('Rundeck: %j is not imported, because it %s', (job, reason) => {
-  expect(reasonOf(rundeck(job))).toContain(reason);
+  expect(obstaclesOf(rundeck(job))).toEqual([expect.stringContaining(reason)]);
 });
 
 test('Dagu: without a type, steps run in the order of the file, unless that would be circular', () => {
@@ -255,7 +255,81 @@ test.each([
   ['env: [{"x; touch pwned": c}]\nsteps: [{command: id}]', 'does not have a valid name'],
   ['type: agent\nsteps: [{command: id}]', 'its type is agent'],
 ])('Dagu: %j is not imported: %s', (text, reason) => {
-  expect(reasonOf(dagu(text))).toContain(reason);
+  expect(obstaclesOf(dagu(text))).toEqual([expect.stringContaining(reason)]);
+});
+
+test('Dagu: an error in YAML says where it is, and why', () => {
+  expect(obstaclesOf(dagu('steps:\n  - {run: echo ${x}}\n'))).toEqual([
+    'a.yaml:2:17 is not valid YAML: a text that contains `{` needs quotes',
+  ]);
+});
+
+test('Dagu: every obstacle of a workflow is named', () => {
+  const text = `
+container: {image: alpine}
+params: [{"a b": c}, {name: when, eval: "$(date)"}]
+env: [{"x y": c}, {URL: "\${{ outputs.x }}"}]
+steps:
+  - {name: a, command: "echo \${A.b} \${A.c}", repeatPolicy: {repeat: true}, output: "x y"}
+  - {name: b, type: http, command: GET https://example.com}
+  - {name: c, approval: {prompt: go on}, preconditions: [{expected: x}]}
+  - {name: d, call: elsewhere}
+`;
+  expect(obstaclesOf(dagu(text))).toEqual([
+    'it has `container`, which flwd does not have',
+    'its parameter `a b` is not a valid name for a variable',
+    'its parameter when is computed with `eval`',
+    'its variable `x y` does not have a valid name',
+    'it uses `${{ outputs.x }}`, a reference that only Dagu can resolve',
+    'its step a is repeated',
+    'the output `x y` of its step a is not a valid name for a variable',
+    'its step a: it uses `${A.b}`, a reference that only Dagu can resolve',
+    'its step a: it uses `${A.c}`, a reference that only Dagu can resolve',
+    'its step b is of the kind http, which flwd does not have',
+    'its step c waits for an approval in Dagu’s own way',
+    'its step d runs the workflow elsewhere, which is not in the folder',
+    'one of its preconditions has no condition',
+  ]);
+});
+
+test('Rundeck: every obstacle of a job is named', () => {
+  const job = {
+    options: [
+      { name: 'cfg', type: 'file' },
+      { name: 'd', value: '${globals.x}' },
+    ],
+    sequence: {
+      strategy: 'ruleset',
+      commands: [
+        { exec: 'echo ${node.name} ${option.who}', errorhandler: { scripturl: 'https://example.com/x.sh' } },
+        { type: 'jira-create', nodeStep: false },
+        { jobref: { name: 'missing' } },
+      ],
+    },
+  };
+  expect(obstaclesOf(rundeck(job))).toEqual([
+    'its option cfg takes a file, but arguments of flwd are text',
+    'the default of its option d refers to another value',
+    'its workflow strategy ruleset has no counterpart',
+    'step-1: it uses `node.name`, a value of Rundeck that flwd does not know',
+    'step-1: it uses the option who, which the job does not have',
+    'step-1-handler runs a script from an address',
+    'step-2 is a step of the plugin jira-create, which flwd does not have',
+    'step-3 starts the job missing, which is not in the file',
+  ]);
+});
+
+test('systemd and Cronicle: every obstacle of a job is named', () => {
+  const service = 'WorkingDirectory=/srv/%H\nExecStartPre=/bin/echo "open\nExecStart=/bin/echo %b';
+  expect(obstaclesOf(timer('OnCalendar=daily', service))).toEqual([
+    'a quote in `ExecStartPre=` is not closed',
+    'it uses `%b`, whose value flwd does not know',
+    'it uses `%H`, whose value flwd does not know',
+  ]);
+  expect(obstaclesOf(cronicle({ plugin: 'urlplug', params: { url: 'ftp://x/[params/id]' } }))).toEqual([
+    'its address is not an HTTP address',
+    'its request contains `[…]`, which Cronicle replaces with values of the job',
+  ]);
 });
 
 test('systemd: an empty time removes all times before it', () => {
@@ -416,13 +490,15 @@ test('Cronicle: chains, several servers, plugins and unusual times are reported'
   ])
     expect(job.notes).toContainEqual(expect.stringContaining(part));
   expect(job.notes.join('\n')).not.toContain('example.com');
-  expect(reasonOf(cronicle({ plugin: 'p9' }))).toContain('its plugin p9 uses a protocol of Cronicle');
-  expect(reasonOf(cronicle({ plugin: 'urlplug', params: { url: 'https://x/[params/id]' } }))).toContain(
-    'which Cronicle replaces',
-  );
-  expect(reasonOf(cronicle({ plugin: 'urlplug', params: { url: 'file:///etc/passwd' } }))).toContain(
-    'not an HTTP address',
-  );
+  expect(obstaclesOf(cronicle({ plugin: 'p9' }))).toEqual([
+    expect.stringContaining('its plugin p9 uses a protocol of Cronicle'),
+  ]);
+  expect(obstaclesOf(cronicle({ plugin: 'urlplug', params: { url: 'https://x/[params/id]' } }))).toEqual([
+    expect.stringContaining('which Cronicle replaces'),
+  ]);
+  expect(obstaclesOf(cronicle({ plugin: 'urlplug', params: { url: 'file:///etc/passwd' } }))).toEqual([
+    expect.stringContaining('not an HTTP address'),
+  ]);
 });
 
 test.each([
@@ -442,7 +518,7 @@ test.each([
     )}`,
     'has too many aliases',
   ],
-  ['rundeck', 'a: [\n', ':2 is not valid YAML'],
+  ['rundeck', 'a: [\n', ':2:1 is not valid YAML'],
 ])('a file that is no export of %s is refused', (kind, text, problem) => {
   const path = join(createFolder(), 'file');
   writeFileSync(path, text);

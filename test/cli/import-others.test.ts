@@ -13,7 +13,7 @@ type Result = {
   readonly text: string;
   readonly place: string;
   readonly state: string;
-  readonly reason?: string;
+  readonly obstacles?: string[];
   readonly notes?: string[];
   readonly secrets?: string[];
 };
@@ -46,7 +46,7 @@ test('timers of systemd become jobs, with drop-ins, instances and the user they 
   symlinkSync('../db-backup.timer', join(units, 'timers.target.wants/db-backup.timer'));
   symlinkSync('/dev/null', join(units, 'gone.timer'));
   const found = await imported(dir, 'systemd-timers', 'units');
-  expect([...found].map(([name, { state, reason }]) => [name, reason ?? state])).toEqual([
+  expect([...found].map(([name, { state, obstacles = [state] }]) => [name, ...obstacles])).toEqual([
     ['db-backup.timer', 'imported'],
     ['gone.timer', 'gone.timer is masked'],
     ['odd.timer', 'it uses `%H`, whose value flwd does not know'],
@@ -111,7 +111,7 @@ test('a unit is text, whatever its name and its lines contain', async () => {
   });
   symlinkSync('.', join(dir, 'units/loop.timer'));
   const found = await imported(dir, 'systemd-timers', 'units');
-  expect([...found.values()].map(({ reason, state }) => reason ?? state)).toEqual([
+  expect([...found.values()].map(({ state, obstacles = [state] }) => obstacles.join())).toEqual([
     'it starts b@$(touch pwned).service, which is not a service',
     'imported',
     'a quote in `ExecStart=` is not closed',
@@ -145,7 +145,7 @@ test('events of Cronicle become jobs, with their scripts as they were', async ()
   ]);
   expect(readFileSync(join(dir, 'jobs/Shop-health/request.sh'), 'utf8')).toContain('--max-time 10 --location');
   expect(config(dir, 'Weekly-report').schedules).toMatchObject([{ cron: '0 4 * * 0', enabled: false }]);
-  expect(found.get('Thumbnails')?.reason).toContain('its plugin Image Resizer');
+  expect(found.get('Thumbnails')?.obstacles).toEqual([expect.stringContaining('its plugin Image Resizer')]);
   expect(await flwd(dir, 'run', 'Weekly-report', '--quiet')).toMatchObject({ code: 0, stdout: 'weekly report\n' });
   expect(await flwd(dir, 'run', 'By-hand', '--quiet')).toMatchObject({ code: 0, stdout: 'on demand\n' });
 });
@@ -153,7 +153,7 @@ test('events of Cronicle become jobs, with their scripts as they were', async ()
 test('jobs of Rundeck become jobs whose options are passed as data, even if Rundeck pasted them into scripts', async () => {
   const dir = createFolder();
   const found = await imported(dir, 'rundeck', join(fixtures, 'rundeck.yaml'));
-  expect([...found].map(([name, { reason, state }]) => [name, reason ?? state])).toEqual([
+  expect([...found].map(([name, { state, obstacles = [state] }]) => [name, ...obstacles])).toEqual([
     ['shop/deploy', 'imported'],
     ['shop/smoke test', 'imported'],
     ['ops/restart web', 'imported'],
@@ -189,8 +189,8 @@ test('workflows of Dagu become jobs with steps, outputs, handlers and sub-runs',
   cpSync(join(fixtures, 'dagu'), join(dir, 'dags'), { recursive: true });
   writeFileSync(join(dir, 'dags/broken.yaml'), 'steps: [\n');
   const found = await imported(dir, 'dagu', 'dags');
-  expect([...found].map(([name, { reason, state }]) => [name, reason ?? state])).toEqual([
-    ['broken.yaml', expect.stringContaining('broken.yaml:2 is not valid YAML')],
+  expect([...found].map(([name, { state, obstacles = [state] }]) => [name, ...obstacles])).toEqual([
+    ['broken.yaml', expect.stringContaining('broken.yaml:2:1 is not valid YAML')],
     ['container', 'its step in a container is of the kind docker, which flwd does not have'],
     ['nightly-etl', 'imported'],
     ['publish', 'imported'],
@@ -310,7 +310,7 @@ test('an import continues if an export has values of unexpected types', async ()
     ]),
   );
   const found = await imported(dir, 'rundeck', 'rundeck');
-  expect([...found.values()].map(({ reason, state }) => reason ?? state)).toEqual([
+  expect([...found.values()].map(({ state, obstacles = [state] }) => obstacles.join())).toEqual([
     'it has no steps',
     'imported',
     'step-1 starts its own job',

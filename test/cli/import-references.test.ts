@@ -12,7 +12,7 @@ const value = `$(touch pwned) \`touch pwned\` "; touch pwned; ' & * \\`;
 
 function replaced(script: string, isSplit = false): string {
   const found = replaceReferences(script, /@option\.(\w+)@/g, ([, name = '']) => ({ variable: `RD_${name}`, isSplit }));
-  if ('problem' in found) throw new Error(found.problem);
+  if (found.problems.length > 0) throw new Error(found.problems.join());
   return found.text;
 }
 

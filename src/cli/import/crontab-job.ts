@@ -32,27 +32,13 @@ const ofCron =
 
 export function jobOfLine(line: TableLine, table: Table): Found {
   const origin: Origin = { kind: 'crontab', place: table.place, line: line.line, text: line.text };
-  const nothing = (reason: string): Found => ({ kind: 'nothing', origin, reason });
-  if (line.kind === 'broken') return nothing(`${line.reason}, so cron cannot run it`);
-  const { environment, command, input } = line;
+  if (line.kind === 'broken') return { kind: 'nothing', origin, obstacles: [`${line.reason}, so cron cannot run it`] };
+  const { environment, command } = line;
   const times = readTimes(line.times);
-  if ('problem' in times) return nothing(times.problem);
-  if (/(?:^|[\s;&|(/{])run-parts\s/.test(command))
-    return nothing(
-      `run-parts starts every script in a folder: turn each into a job with ${ownName} init --from SCRIPT`,
-    );
   const { SHELL: shell = '/bin/sh', CRON_TZ: timezone = table.timezone } = environment;
-  if (!isAbsolute(shell) || /\s/.test(shell))
-    return nothing(`SHELL is \`${shell}\`, which is not the path of a program`);
-  if (!isTimezone(timezone)) return nothing(`CRON_TZ is \`${timezone}\`, which is not the name of a time zone`);
-  const word = strayUser(line, table);
-  if (word !== undefined)
-    return nothing(
-      `this crontab names no users, so cron takes \`${word}\` for a program: remove the word, or add --system if the file is a system crontab`,
-    );
-  if (input !== null && holdsSecret(input)) return nothing('what follows the % seems to contain a password');
-  if (input !== null && withoutSecrets(command).endsWith('…'))
-    return nothing('cron ends the command at the % in what looks like a password: write \\% instead');
+  const obstacles = obstaclesOf(line, { table, shell, timezone });
+  if ('problem' in times) return { kind: 'nothing', origin, obstacles: [times.problem, ...obstacles] };
+  if (obstacles.length > 0) return { kind: 'nothing', origin, obstacles };
   const user = line.user ?? table.user;
   const home = environment.HOME ?? table.homeOf(user);
   const logging = logOf(command);
@@ -86,6 +72,31 @@ export function jobOfLine(line: TableLine, table: Table): Found {
     settings: {},
     notes,
   };
+}
+
+/** Everything besides the times that keeps a line from becoming a job. */
+function obstaclesOf(
+  line: Entry,
+  { table, shell, timezone }: { readonly table: Table; readonly shell: string; readonly timezone: string },
+): string[] {
+  const { command, input } = line;
+  const word = strayUser(line, table);
+  return [
+    ...(/(?:^|[\s;&|(/{])run-parts\s/.test(command)
+      ? [`run-parts starts every script in a folder: turn each into a job with ${ownName} init --from SCRIPT`]
+      : []),
+    ...(!isAbsolute(shell) || /\s/.test(shell) ? [`SHELL is \`${shell}\`, which is not the path of a program`] : []),
+    ...(isTimezone(timezone) ? [] : [`CRON_TZ is \`${timezone}\`, which is not the name of a time zone`]),
+    ...(word === undefined
+      ? []
+      : [
+          `this crontab names no users, so cron takes \`${word}\` for a program: remove the word, or add --system if the file is a system crontab`,
+        ]),
+    ...(input !== null && holdsSecret(input) ? ['what follows the % seems to contain a password'] : []),
+    ...(input !== null && withoutSecrets(command).endsWith('…')
+      ? ['cron ends the command at the % in what looks like a password: write \\% instead']
+      : []),
+  ];
 }
 
 function variablesOf({ environment, command }: Entry, o: { readonly user: string; readonly home: string | null }) {

@@ -87,8 +87,8 @@ export type FoundJob = {
   readonly notes: readonly string[];
 };
 
-/** Something that does not become a job, and why. */
-export type FoundNothing = { readonly kind: 'nothing'; readonly origin: Origin; readonly reason: string };
+/** Something that does not become a job, with everything that keeps it from becoming one. */
+export type FoundNothing = { readonly kind: 'nothing'; readonly origin: Origin; readonly obstacles: readonly string[] };
 
 export type Found = FoundJob | FoundNothing;
 

@@ -38,7 +38,7 @@ async function find(name: string, operands: readonly string[]): Promise<Found[]>
  * with a required argument, because a schedule gives the argument no value.
  */
 function cleaned(found: Found): Found {
-  if (found.kind === 'nothing') return { ...found, reason: withoutSecrets(found.reason) };
+  if (found.kind === 'nothing') return { ...found, obstacles: found.obstacles.map(withoutSecrets) };
   const missing = found.arguments.filter(
     ({ isRequired, secretVariable }) => isRequired && secretVariable === undefined,
   );

@@ -88,6 +88,7 @@ type Plan = {
   readonly storedName: (place: string, variable: string, value: string) => string;
   /** Returns the id of another imported job, by its name. */
   readonly jobId: (name: string) => string;
+  readonly obstacles: string[];
 };
 
 /** @param own flwd's own files and folders */
@@ -108,20 +109,18 @@ function withoutLog({ text, logging }: FoundCommand): string {
   return logging === undefined ? text : text.slice(0, text.lastIndexOf(logging));
 }
 
+/** If the job cannot be imported, adds its obstacles to the list. */
 export function draftJob(
   found: FoundJob,
-  { title, folder, runAs, storedName, jobId, needs, isLockShared, notes: others }: Plan,
-): Draft | { readonly problem: string } {
+  { title, folder, runAs, storedName, jobId, needs, isLockShared, notes: others, obstacles }: Plan,
+): Draft {
   const job = withLock({ ...found, name: title }, needs, { isLockShared, others });
   const names = createSecretNames(job.arguments.map(({ name }) => name));
   const notes = [...job.notes];
-  const env = environmentOf(job, { names, notes, storedName });
-  if (env.problem !== undefined) return { problem: env.problem };
+  const env = environmentOf(job, { names, notes, storedName, obstacles });
   const scripts = new Map<FoundCommand, Script>();
   for (const command of commandsOf(job)) {
-    const script = scriptOf(command, { names, exported: env.exported });
-    if ('problem' in script) return script;
-    scripts.set(command, script);
+    scripts.set(command, scriptOf(command, { names, exported: env.exported, obstacles }));
   }
   const own = job.arguments.flatMap(({ name, secretVariable }) =>
     secretVariable === undefined ? [] : [{ argument: name, variable: secretVariable }],
@@ -195,7 +194,7 @@ type Names = ReturnType<typeof createSecretNames>;
 
 function environmentOf(
   job: FoundJob,
-  o: Pick<Plan, 'storedName'> & { readonly names: Names; readonly notes: string[] },
+  o: Pick<Plan, 'storedName' | 'obstacles'> & { readonly names: Names; readonly notes: string[] },
 ) {
   const variables: Record<string, string> = {};
   const exported: string[] = [];
@@ -207,7 +206,7 @@ function environmentOf(
       o.notes.push(`the variable ${name} is not carried over: a job must not set it`);
     else if (!isSecretValue(name, value)) variables[name] = value;
     else if (Buffer.byteLength(value) < fewestSecretBytes)
-      return { problem: `${name} looks like a password, but is shorter than ${fewestSecretBytes} bytes` };
+      o.obstacles.push(`${name} looks like a password, but is shorter than ${fewestSecretBytes} bytes`);
     else stored.set(o.names.add(name, value, name).argument, o.storedName(job.origin.place, name, value));
   }
   return { variables, exported, stored };
@@ -221,23 +220,22 @@ type Script = {
 
 function scriptOf(
   { file, text, interpreter, isShell, setup = [] }: FoundCommand,
-  o: { readonly names: Names; readonly exported: readonly string[] },
-): Script | { readonly problem: string } {
+  o: { readonly names: Names; readonly exported: readonly string[]; readonly obstacles: string[] },
+): Script {
   const before = [...o.exported, ...setup];
   const words = [...interpreter, `./${file}`];
   if (!isShell && holdsSecret(text))
-    return { problem: 'its script contains what looks like a password: move it to a file or variable' };
-  if (text.length > mostScriptCharacters) return { problem: 'its script is larger than 1 MiB' };
+    o.obstacles.push('its script contains what looks like a password: move it to a file or variable');
+  if (text.length > mostScriptCharacters) o.obstacles.push('its script is larger than 1 MiB');
   const own = { name: file, text, mode: 0o600 };
   if (!isShell && before.length === 0) return { files: [own], words };
   const lines = isShell
     ? withLines(text, before)
     : [...before, `${interpreter.map(shellWord).join(' ')} "$FLWD_JOB_DIR/${file}" "$@"`, ''];
-  const taken = takeSecrets(lines.join('\n'), o.names);
-  if ('problem' in taken) return taken;
-  if (isShell) return { files: [{ ...own, text: taken.text }], words };
+  const taken = takeSecrets(lines.join('\n'), o.names, o.obstacles);
+  if (isShell) return { files: [{ ...own, text: taken }], words };
   const wrapper = `${file}.sh`;
-  return { files: [own, { name: wrapper, text: taken.text, mode: 0o600 }], words: ['/bin/sh', `./${wrapper}`] };
+  return { files: [own, { name: wrapper, text: taken, mode: 0o600 }], words: ['/bin/sh', `./${wrapper}`] };
 }
 
 function withLines(text: string, before: readonly string[]): string[] {

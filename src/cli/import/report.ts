@@ -49,7 +49,8 @@ function linesOf(result: Imported, options: Options, shared: ReturnType<typeof s
   const [first = '', ...more] = originLines(withoutSecrets(text));
   const said = first.length > mostShownCharacters ? `${first.slice(0, mostShownCharacters)}…` : first;
   const head = `${printable(place)}${line === null ? '' : `, line ${line}`}: ${said}${more.length > 0 ? ' …' : ''}`;
-  if (result.kind === 'nothing') return [head, `  not imported: ${printable(result.reason)}`];
+  if (result.kind === 'nothing')
+    return [head, ...result.obstacles.map((obstacle) => `  not imported: ${printable(obstacle)}`)];
   if (result.kind === 'known') return [head, `  already imported as ${shownPath(result.dir)}`];
   const { draft, found, dir } = result;
   const { not_carried_over: lost } = draft.record;
@@ -86,7 +87,7 @@ function lackOf({ draft }: Extract<Imported, { kind: 'written' }>): string[] {
 function toJson(result: Imported) {
   const { kind, place, line, text } = result.found.origin;
   const origin = { kind, place, line, text: withoutSecrets(text) };
-  if (result.kind === 'nothing') return { ...origin, state: 'not-imported', reason: result.reason };
+  if (result.kind === 'nothing') return { ...origin, state: 'not-imported', obstacles: result.obstacles };
   const job = { ...origin, state: result.kind === 'known' ? 'already-imported' : 'imported', folder: result.dir };
   if (result.kind === 'known') return job;
   const { draft, found, earlier = null } = result;

@@ -137,13 +137,10 @@ export function createSecretNames(taken: Iterable<string>): SecretNames & { read
   };
 }
 
-/** Replaces each password of a shell script with a variable. `problem` says why this is not possible. */
-export function takeSecrets(
-  script: string,
-  names: SecretNames,
-): { readonly text: string } | { readonly problem: string } {
-  if (script.includes('PRIVATE KEY-----')) return { problem: 'it contains a private key' };
-  if (hasLongLine(script)) return { problem: 'a line of it is too long to be searched for passwords' };
+/** Replaces each password of a shell script with a variable, unless an obstacle keeps it from doing so. */
+export function takeSecrets(script: string, names: SecretNames, obstacles: string[]): string {
+  if (script.includes('PRIVATE KEY-----')) obstacles.push('it contains a private key');
+  if (hasLongLine(script)) obstacles.push('a line of it is too long to be searched for passwords');
   const quoting = quotingOf(script);
   const changes: (Span & { readonly by: string })[] = [];
   for (const span of findSpans(script, quoting)) {
@@ -154,13 +151,16 @@ export function takeSecrets(
       continue;
     }
     const problem = problemOf(span, { script, quoting, value });
-    if (problem !== undefined) return { problem: `${span.name} looks like a password, but ${problem}` };
+    if (problem !== undefined) {
+      obstacles.push(`${span.name} looks like a password, but ${problem}`);
+      continue;
+    }
     const isOwn = span.isAssignment && how === 'plain' && /^[A-Za-z_]\w*$/.test(span.name);
     const { variable } = names.add(span.name, value, isOwn ? span.name : undefined);
     const by = how === 'single' ? `'"\${${variable}}"'` : how === 'double' ? `\${${variable}}` : `"\${${variable}}"`;
     changes.push({ ...span, by });
   }
-  return { text: replaced(script, changes) };
+  return replaced(script, changes);
 }
 
 const otherPrograms =

@@ -26,7 +26,7 @@ export type Imported =
       readonly earlier: string | undefined;
     }
   | { readonly kind: 'known'; readonly found: FoundJob; readonly dir: string }
-  | { readonly kind: 'nothing'; readonly found: Pick<FoundNothing, 'origin'>; readonly reason: string };
+  | { readonly kind: 'nothing'; readonly found: Pick<FoundNothing, 'origin'>; readonly obstacles: readonly string[] };
 
 type Place = {
   /** The folder below which jobs are written. */
@@ -101,7 +101,7 @@ async function writeFrom(
     found.flatMap((one) => (one.kind === 'job' ? [[one, needsOfJob(one, place.own)] as const] : [])),
   );
   const drafted = found.map((one, at): Drafted => {
-    if (one.kind === 'nothing') return { kind: 'nothing', found: one, reason: one.reason };
+    if (one.kind === 'nothing') return { kind: 'nothing', found: one, obstacles: [...new Set(one.obstacles)] };
     const key = keyFor(one);
     const knownDir = known.get(key);
     if (knownDir !== undefined) return { kind: 'known', found: one, dir: knownDir };
@@ -117,6 +117,7 @@ async function writeFrom(
     ];
     const title = `${one.name}${folder.slice(wantedFolder(one.name).length)}`;
     const runAs = place.runAs(one.user);
+    const obstacles: string[] = [];
     const draft = draftJob(one, {
       title,
       folder,
@@ -126,8 +127,9 @@ async function writeFrom(
       needs,
       isLockShared: lockNotes.length > 0,
       notes,
+      obstacles,
     });
-    if ('problem' in draft) return { kind: 'nothing', found: one, reason: draft.problem };
+    if (obstacles.length > 0) return { kind: 'nothing', found: one, obstacles: [...new Set(obstacles)] };
     // Two identical lines become one job.
     known.set(key, dir);
     asOwner(owner, () => writeDraft(join(stage, `job-${at}`), draft));
@@ -135,17 +137,15 @@ async function writeFrom(
   });
   const errors = await errorsIn(stage);
   const checked = drafted.map((one, at): Drafted => {
-    const error = errors.get(`job-${at}`);
-    return one.kind === 'drafted' && error !== undefined
-      ? { kind: 'nothing', found: one.found, reason: `flwd cannot run it: ${error}` }
-      : one;
+    const obstacles = errors.get(`job-${at}`);
+    return one.kind === 'drafted' && obstacles !== undefined ? { kind: 'nothing', found: one.found, obstacles } : one;
   });
   return withoutCallers(checked).map((one, at): Imported => {
     if (one.kind !== 'drafted') return one;
     const { found: job, dir, draft } = one;
     return asOwner(owner, () => moveInto(join(stage, `job-${at}`), dir))
       ? { kind: 'written', found: job, dir, draft, earlier: earlier.get(job)?.dir }
-      : { kind: 'nothing', found: job, reason: `${dir} was created by somebody else just now: import again` };
+      : { kind: 'nothing', found: job, obstacles: [`${dir} was created by somebody else just now: import again`] };
   });
 }
 
@@ -216,10 +216,10 @@ function foldersFor(
 function withoutCallers(drafted: readonly Drafted[]): readonly Drafted[] {
   const isThere = (name: string): boolean => drafted.some((one) => one.kind !== 'nothing' && one.found.name === name);
   const left = drafted.map((one): Drafted => {
-    const missing = one.kind === 'drafted' ? jobsStartedBy(one.found).find((name) => !isThere(name)) : undefined;
-    return one.kind === 'drafted' && missing !== undefined
-      ? { kind: 'nothing', found: one.found, reason: `it runs the job ${missing}, which was not imported` }
-      : one;
+    if (one.kind !== 'drafted') return one;
+    const missing = [...new Set(jobsStartedBy(one.found))].filter((name) => !isThere(name));
+    const obstacles = missing.map((name) => `it runs the job ${name}, which was not imported`);
+    return obstacles.length > 0 ? { kind: 'nothing', found: one.found, obstacles } : one;
   });
   return left.every((one, at) => one === drafted[at]) ? left : withoutCallers(left);
 }
@@ -245,14 +245,14 @@ function writeDraft(dir: string, { files }: Draft): void {
   for (const { name, text, mode } of files) writeFileSync(join(dir, name), text, { mode, flag: 'wx' });
 }
 
-/** Finds the first error of each invalid job. */
-async function errorsIn(stage: string): Promise<Map<string, string>> {
+/** Finds the errors of each invalid job. */
+async function errorsIn(stage: string): Promise<Map<string, readonly string[]>> {
   const { readJobFolder } = await import('../../sources.ts');
   const { invalid } = await readJobFolder(stage, '.');
   return new Map(
-    invalid.map(({ path, errors: [first] }) => [
+    invalid.map(({ path, errors }) => [
       path,
-      first ? `config.yaml:${first.line} ${first.message}` : 'it is invalid',
+      errors.map(({ line, message }) => `flwd cannot run it: config.yaml:${line} ${message}`),
     ]),
   );
 }

@@ -32,6 +32,9 @@ const known: readonly Words[] = [
   [/multiple documents/, 'there is more than one document'],
   [/^(?:Alias|Anchor) /, `a text cannot begin with \`*\` or \`&\`: ${quoteIt}`],
   [/^Unresolved tag: (\S+)/, (tag) => `there is no tag ${tag}: ${quoteIt} if it is a text`],
+  [/^Unexpected flow-map-start at node end/, `a text that contains \`{\` needs quotes`],
+  [/^Unexpected flow-seq-start at node end/, `a text that contains \`[\` needs quotes`],
+  [/^Unexpected scalar at node end/, `a value ends before this text: put the whole value in quotes`],
   [/^All \w+ items must start/, 'the indentation differs from the lines above'],
   [/^Unexpected (?:flow-\w+-end.*?)?(,|\]|\})/, (sign) => `there is one ${sign} too many`],
 ];
@@ -74,10 +77,12 @@ export function yamlWords({ code, message }: Pick<YAMLError, 'code' | 'message'>
 
 /**
  * Leaves out errors that only follow from others. At each place, only the first error stays. An error without words of
- * its own stays only if it comes first in the text.
+ * its own, or about a text after the end of a value, stays only if it comes first in the text.
  */
 export function ownErrors<E extends Pick<YAMLError, 'code' | 'message' | 'pos'>>(errors: readonly E[]): E[] {
   const first = errors.filter(({ pos: [at] }, index) => errors.findIndex(({ pos }) => pos[0] === at) === index);
   const start = Math.min(...first.map(({ pos: [at] }) => at));
-  return first.filter((error) => error.pos[0] === start || yamlWords(error) !== unclear);
+  return first.filter(
+    (error) => error.pos[0] === start || !(yamlWords(error) === unclear || error.message.endsWith(' at node end')),
+  );
 }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { shellWord } from '../../../lib/shell-word.ts';
 import { hostTimezone, isTimezone } from '../../../lib/timezone.ts';
 import { Refusal } from '../../exit-code.ts';
-import type { Found, FoundCommand, FoundSchedule, Origin } from '../found-job.ts';
+import type { Found, FoundCommand, FoundNothing, FoundSchedule, Origin } from '../found-job.ts';
 import { type CalendarTimes, toCron } from './calendar-times.ts';
 import {
   countOf,
@@ -78,7 +78,7 @@ function foundOf(event: Members, from: Export, origin: Origin): Found {
   const title = textOf(event.title) ?? textOf(event.id) ?? 'event';
   const plugin = membersOf(from.plugins.get(textOf(event.plugin) ?? ''));
   const program = programOf(event, plugin);
-  if ('problem' in program) return { kind: 'nothing', origin, reason: program.problem };
+  if ('obstacles' in program) return { kind: 'nothing', origin, ...program };
   const times = schedulesOf(event);
   const user = textOf(plugin.uid) ?? null;
   const category = membersOf(from.categories.get(textOf(event.category) ?? ''));
@@ -118,16 +118,18 @@ function isOff({ enabled }: Members): boolean {
 
 type Program = { readonly command: FoundCommand; readonly notes: readonly string[] };
 
-function programOf(event: Members, plugin: Members): Program | { readonly problem: string } {
+function programOf(event: Members, plugin: Members): Program | Pick<FoundNothing, 'obstacles'> {
   const id = textOf(event.plugin) ?? '';
   const params = membersOf(event.params);
   if (id === 'urlplug') return requestOf(params);
   if (id !== 'shellplug')
     return {
-      problem: `its plugin ${textOf(plugin.title) ?? id} uses a protocol of Cronicle: rewrite the plugin as a script`,
+      obstacles: [
+        `its plugin ${textOf(plugin.title) ?? id} uses a protocol of Cronicle: rewrite the plugin as a script`,
+      ],
     };
   const text = textOf(params.script) ?? '';
-  if (text.trim() === '') return { problem: 'its script is empty' };
+  if (text.trim() === '') return { obstacles: ['its script is empty'] };
   const interpreter = interpreterOf(text, ['/bin/sh']);
   const variables = [...new Set(text.match(/\b(?:JOB_[A-Z][A-Z_]*|CRONICLE)\b/g) ?? [])].filter(
     (name) => !new RegExp(`\\b${name}=`).test(text),
@@ -152,16 +154,19 @@ function programOf(event: Members, plugin: Members): Program | { readonly proble
 }
 
 /** Writes the plugin "HTTP Request" as a call of curl. */
-function requestOf(params: Members): Program | { readonly problem: string } {
+function requestOf(params: Members): Program | Pick<FoundNothing, 'obstacles'> {
   const given = (name: string): string => textOf(params[name])?.trim() ?? '';
   const [method, url, data] = [given('method') || 'GET', given('url'), given('data')];
   const headers = given('headers')
     .split(/\r?\n/)
     .filter((line) => line.includes(':'));
-  if (!/^https?:\/\/\S+$/i.test(url)) return { problem: 'its address is not an HTTP address' };
   // Cronicle replaces [path/to/a/value] by a value of the job.
-  if ([url, ...headers, data].some((text) => /\[[\w/]+\]/.test(text)))
-    return { problem: 'its request contains `[…]`, which Cronicle replaces with values of the job' };
+  const hasValues = [url, ...headers, data].some((text) => /\[[\w/]+\]/.test(text));
+  const obstacles = [
+    ...(/^https?:\/\/\S+$/i.test(url) ? [] : ['its address is not an HTTP address']),
+    ...(hasValues ? ['its request contains `[…]`, which Cronicle replaces with values of the job'] : []),
+  ];
+  if (obstacles.length > 0) return { obstacles };
   const words = [
     'curl',
     '--silent',

@@ -3,14 +3,14 @@
 
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundCommand } from '../found-job.ts';
+import { attempt, Unreadable } from '../obstacles.ts';
 import { daguMembers } from './dagu-keys.ts';
-import { expanding, unknownNames, variablesOf } from './dagu-values.ts';
+import { expanding, exported, unknownNames, variablesOf } from './dagu-values.ts';
 import type { Around, Raw } from './dagu-workflow.ts';
 import { isMembers, listOf, type Members, textOf } from './import-file.ts';
 import { wordsIn } from './other-arguments.ts';
 import { fileName, interpreterOf, isShell } from './script-interpreter.ts';
 import { replaceReferences } from './shell-references.ts';
-import { Unreadable } from './unreadable.ts';
 
 type Place = {
   readonly id: string;
@@ -19,6 +19,7 @@ type Place = {
   readonly outputs: { readonly lines: string[]; readonly names: string[] };
 };
 
+/** @throws Unreadable */
 export function commandOf(step: Members, place: Place): FoundCommand {
   const { id, written, around, outputs } = place;
   assertLocal(step, written);
@@ -26,18 +27,18 @@ export function commandOf(step: Members, place: Place): FoundCommand {
     textOf(step.shell) ?? textOf(daguMembers(step.with).shell) ?? textOf(around.workflow.shell) ?? '',
   );
   if (/(?:pwsh|powershell|cmd|nix-shell|direct)(?:\.exe)?$/i.test(shell[0] ?? ''))
-    throw new Unreadable(`its step ${written} is for the shell ${shell[0]}`);
+    around.obstacles.push(`its step ${written} is for the shell ${shell[0]}`);
   const { text: body, interpreter } = bodyOf(step, {
     written,
     shell: shell.length > 0 ? shell : ['/bin/sh', '-e'],
-    notes: around.notes,
+    around,
   });
   const isSh = isShell(interpreter);
   const own = variablesOf(step.env);
   const known = new Set([...around.values.names, ...outputs.names, ...own.map(([name]) => name)]);
   const text = isSh ? resolved(body, written, around) : body;
   if (!isSh && /\$\{\{?\s*(?:params|env|steps|consts)\./.test(body))
-    throw new Unreadable(
+    around.obstacles.push(
       `its step ${written} is a script for ${interpreter.join(' ')} with references that only Dagu resolves`,
     );
   const unknown = isSh ? unknownNames(text, new Set([...known, ...assignedIn(text)])) : [];
@@ -55,20 +56,21 @@ export function commandOf(step: Members, place: Place): FoundCommand {
       ...around.values.setup,
       ...outputs.lines,
       ...daguVariables(text, around),
-      ...ownLines(step),
-      ...folderLines(step, around.workflow),
+      ...ownLines(step, around),
+      ...folderLines(step, around),
       ...(output === undefined ? [] : keepOutput(output)),
     ],
   };
 }
 
-export function ownLines(step: Members): string[] {
-  return variablesOf(step.env).map(([name, value]) => `${name}=${expanding(value)}; export ${name}`);
+export function ownLines(step: Members, { obstacles }: Pick<Around, 'obstacles'>): string[] {
+  return variablesOf(step.env).flatMap(([name, value]) => attempt(obstacles, () => exported(name, value)) ?? []);
 }
 
-export function folderLines(step: Members, workflow: Members): string[] {
+export function folderLines(step: Members, { workflow, obstacles }: Pick<Around, 'workflow' | 'obstacles'>): string[] {
   const folder = textOf(step.workingDir) ?? textOf(step.dir) ?? textOf(workflow.workingDir);
-  return folder === undefined ? [] : [`cd ${expanding(folder.replace(/^~(?=\/|$)/, '$HOME'))} || exit 1`];
+  const path = folder?.replace(/^~(?=\/|$)/, '$HOME');
+  return path === undefined ? [] : (attempt(obstacles, () => [`cd ${expanding(path)} || exit 1`]) ?? []);
 }
 
 /** Prints the output of the program once it has ended. If it succeeded, later steps get the output, too. */
@@ -101,14 +103,16 @@ function assertLocal(step: Members, written: string): void {
 
 function bodyOf(
   step: Members,
-  { written, shell, notes }: { readonly written: string; readonly shell: readonly string[]; readonly notes: string[] },
+  { written, shell, around }: { readonly written: string; readonly shell: readonly string[]; readonly around: Around },
 ): { readonly text: string; readonly interpreter: readonly string[] } {
   const command = step.action === 'exec' ? undefined : (step.command ?? step.run);
   const script = textOf(step.script)?.replaceAll('\r\n', '\n');
+  const wordsOf = (words: readonly string[]): string =>
+    ended(words.flatMap((word) => attempt(around.obstacles, () => expanding(word)) ?? []).join(' '));
   if (step.action === 'exec') {
     const { command: program, args } = daguMembers(step.with);
     const words = [program ?? null, ...listOf(args)].map((word) => textOf(word) ?? '');
-    return { text: ended(words.map(expanding).join(' ')), interpreter: ['/bin/sh', '-e'] };
+    return { text: wordsOf(words), interpreter: ['/bin/sh', '-e'] };
   }
   if (script !== undefined) {
     const program = wordsIn(textOf(command) ?? '');
@@ -122,10 +126,10 @@ function bodyOf(
       return { text: ended(lines.join('\n')), interpreter: shell };
     }
     if (words.length > 1 && !words.some((word) => word.startsWith('-')))
-      notes.push(
+      around.notes.push(
         `the \`command\` of its step ${written} is a list: flwd runs it as one program with its arguments, but recent versions of Dagu run each entry as a command of its own`,
       );
-    return { text: ended(words.map(expanding).join(' ')), interpreter: shell };
+    return { text: wordsOf(words), interpreter: shell };
   }
   const text = textOf(command)?.replaceAll('\r\n', '\n');
   if (text === undefined || text.trim() === '') throw new Unreadable(`its step ${written} has no command`);
@@ -145,7 +149,7 @@ function ended(text: string): string {
 }
 
 /** Replaces `${params.name}` and `${env.NAME}` of version 2 with plain variables. */
-function resolved(body: string, written: string, { values }: Around): string {
+function resolved(body: string, written: string, { values, obstacles }: Around): string {
   const replaced = replaceReferences(
     body,
     /\$\{\{?\s*([\w-]+)\.([\w.[\]-]+)\s*\}?\}/g,
@@ -154,7 +158,7 @@ function resolved(body: string, written: string, { values }: Around): string {
       return { problem: `it uses \`${whole}\`, a reference that only Dagu can resolve` };
     },
   );
-  if ('problem' in replaced) throw new Unreadable(`its step ${written}: ${replaced.problem}`);
+  obstacles.push(...replaced.problems.map((problem) => `its step ${written}: ${problem}`));
   return replaced.text;
 }
 
@@ -200,10 +204,9 @@ export function outputsBefore(
   };
 }
 
-function outputOf(step: Members): string | undefined {
+/** Returns undefined if the step has no output, or one whose name is not valid. */
+export function outputOf(step: Members): string | undefined {
   if (typeof step.output !== 'string') return undefined;
   const name = step.output.replace(/^\$/, '');
-  if (!/^[A-Za-z_]\w*$/.test(name))
-    throw new Unreadable(`the output \`${name}\` of a step is not a valid name for a variable`);
-  return name;
+  return /^[A-Za-z_]\w*$/.test(name) ? name : undefined;
 }

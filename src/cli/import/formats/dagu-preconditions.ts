@@ -3,10 +3,10 @@
 
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundStep } from '../found-job.ts';
+import { attempt, Unreadable } from '../obstacles.ts';
 import { daguMembers } from './dagu-keys.ts';
 import { expanding } from './dagu-values.ts';
 import { type Data, isMembers, isYes, listOf, textOf } from './import-file.ts';
-import { Unreadable } from './unreadable.ts';
 
 /** The id of the step that checks the preconditions of the whole workflow. */
 export const checkOfAll = 'preconditions';
@@ -26,13 +26,13 @@ export type Condition = {
 export function withPreconditions(
   steps: readonly FoundStep[],
   conditions: readonly Condition[],
-  optional: ReadonlySet<string>,
+  { optional, obstacles }: { readonly optional: ReadonlySet<string>; readonly obstacles: string[] },
 ): FoundStep[] {
   const ofAll = conditions.find(({ id }) => id === undefined);
-  const checks = new Map(conditions.map((condition) => [condition.id ?? '', checkStep(condition)]));
+  const checks = new Map(conditions.map((condition) => [condition.id ?? '', checkStep(condition, obstacles)]));
   for (const { id } of checks.values()) {
     if (steps.some((step) => step.id === id))
-      throw new Unreadable(`its step ${id} has a name that flwd needs for a step of its own`);
+      obstacles.push(`its step ${id} has a name that flwd needs for a step of its own`);
   }
   const gated = steps.flatMap((step): FoundStep[] => {
     const needs = needsOf(step);
@@ -44,7 +44,7 @@ export function withPreconditions(
       gatedBy(start, check.id),
     ];
   });
-  const all = ofAll ? [checkStep(ofAll), ...gated] : gated;
+  const all = ofAll ? [checkStep(ofAll, obstacles), ...gated] : gated;
   return skippedTogether(all, optional);
 }
 
@@ -86,12 +86,12 @@ function skippedTogether(steps: readonly FoundStep[], optional: ReadonlySet<stri
   );
 }
 
-function checkStep({ id, data, setup }: Condition): FoundStep {
+function checkStep({ id, data, setup }: Condition, obstacles: string[]): FoundStep {
   const entries = Array.isArray(data) ? listOf(data) : [data];
   const name = id === undefined ? checkOfAll : `${id}-check`;
   const text = [
     'met=yes',
-    ...entries.map(checkOf),
+    ...entries.flatMap((entry) => attempt(obstacles, () => checkOf(entry)) ?? []),
     'echo "met=$met" >> "$FLWD_OUTPUT_FILE"',
     'echo "preconditions met: $met"',
   ];

@@ -1,24 +1,28 @@
 // The steps of a Dagu workflow, its handlers and its preconditions.
 
 import type { FoundStep } from '../found-job.ts';
-import { commandOf, folderLines, outputsBefore, ownLines } from './dagu-commands.ts';
+import { attempt, Unreadable } from '../obstacles.ts';
+import { commandOf, folderLines, outputOf, outputsBefore, ownLines } from './dagu-commands.ts';
 import { daguMembers } from './dagu-keys.ts';
 import { type Condition, checkOfAll, withPreconditions } from './dagu-preconditions.ts';
 import { subRunOf } from './dagu-sub-runs.ts';
 import { type Around, orderOf, type Raw } from './dagu-workflow.ts';
 import { countOf, type Data, inSeconds, isMembers, isYes, listOf, type Members, textOf } from './import-file.ts';
-import { Unreadable } from './unreadable.ts';
 
 const stepLimit = 500;
 
 export function readDaguSteps(around: Around): FoundStep[] {
-  const { workflow, notes } = around;
-  const raw = orderOf(workflow, notes);
+  const { obstacles } = around;
+  const raw = orderOf(around);
   if (raw.length === 0) throw new Unreadable('it has no steps');
   if (raw.length > stepLimit) throw new Unreadable(`it has more than ${stepLimit} steps`);
-  const steps = raw.map((one) => stepOf(one, around, outputsBefore(one, raw)));
+  const steps = raw.flatMap((one) => stepOf(one, around, outputsBefore(one, raw)) ?? []);
   const optional = raw.filter(({ step }) => goesOn(step, ['skipped'])).map(({ id }) => id);
-  return [...withPreconditions(steps, conditionsOf(around, raw), new Set(optional)), ...handlersOf(around, raw)];
+  const conditions = conditionsOf(around, raw);
+  return [
+    ...withPreconditions(steps, conditions, { optional: new Set(optional), obstacles }),
+    ...handlersOf(around, raw),
+  ];
 }
 
 function conditionsOf(around: Around, raw: readonly Raw[]): Condition[] {
@@ -26,7 +30,7 @@ function conditionsOf(around: Around, raw: readonly Raw[]): Condition[] {
   const ofAll = {
     id: undefined,
     data: preconditionsOf(workflow),
-    setup: [...values.setup, ...folderLines({}, workflow)],
+    setup: [...values.setup, ...folderLines({}, around)],
   };
   const ofSteps = raw.map((one) => ({
     id: one.id,
@@ -34,8 +38,8 @@ function conditionsOf(around: Around, raw: readonly Raw[]): Condition[] {
     setup: [
       ...values.setup,
       ...outputsBefore(one, raw).lines,
-      ...ownLines(one.step),
-      ...folderLines(one.step, workflow),
+      ...ownLines(one.step, around),
+      ...folderLines(one.step, around),
     ],
   }));
   return [ofAll, ...ofSteps].flatMap(({ data, ...rest }) => (data === undefined ? [] : [{ ...rest, data }]));
@@ -50,29 +54,43 @@ function preconditionsOf({ preconditions, precondition }: Members): Data | undef
 const refused: readonly (readonly [string, string])[] = [
   ['repeatPolicy', 'is repeated'],
   ['container', 'runs in a container'],
+];
+
+/** Keys of steps that run no command. */
+const otherKinds: typeof refused = [
   ['approval', 'waits for an approval in Dagu’s own way'],
   ['foreach', 'runs steps of its own'],
   ['routes', 'chooses between steps'],
   ['messages', 'asks a language model'],
 ];
 
-function stepOf(raw: Raw, around: Around, outputs: { readonly lines: string[]; readonly names: string[] }): FoundStep {
+/** Returns undefined if the step cannot be read. Its obstacles have been added. */
+function stepOf(
+  raw: Raw,
+  around: Around,
+  outputs: { readonly lines: string[]; readonly names: string[] },
+): FoundStep | undefined {
   const { id, written, needs } = raw;
   const step = { ...daguMembers(around.workflow.defaults), ...raw.step };
-  const reason = refused.find(([key]) => step[key] !== undefined)?.[1];
-  if (reason !== undefined) throw new Unreadable(`its step ${written} ${reason}`);
-  if (isMembers(step.output)) throw new Unreadable(`its step ${written} publishes outputs that only Dagu reads`);
+  const { obstacles } = around;
+  for (const [, reason] of [...refused, ...otherKinds].filter(([key]) => step[key] !== undefined))
+    obstacles.push(`its step ${written} ${reason}`);
+  if (otherKinds.some(([key]) => step[key] !== undefined)) return undefined;
+  if (isMembers(step.output)) obstacles.push(`its step ${written} publishes outputs that only Dagu reads`);
+  else if (outputOf(step) === undefined && (textOf(step.output) ?? '') !== '')
+    obstacles.push(`the output \`${textOf(step.output)}\` of its step ${written} is not a valid name for a variable`);
   around.notes.push(...notesOf(step, written));
   const settings = {
     ...(written === id ? {} : { name: written.slice(0, 200) }),
     ...(needs.length > 0 && { needs }),
     ...settingsOf(step),
   };
-  const sub = subRunOf(step, written, around);
-  if (sub) return { id, ...sub.step, settings: { ...settings, ...sub.settings } };
-  if (step.parallel !== undefined)
-    throw new Unreadable(`its step ${written} has \`parallel\` but runs no other workflow`);
-  return { id, command: commandOf(step, { id, written, around, outputs }), settings };
+  return attempt(obstacles, () => {
+    const sub = subRunOf(step, written, around);
+    if (sub) return { id, ...sub.step, settings: { ...settings, ...sub.settings } };
+    if (step.parallel !== undefined) obstacles.push(`its step ${written} has \`parallel\` but runs no other workflow`);
+    return { id, command: commandOf(step, { id, written, around, outputs }), settings };
+  });
 }
 
 /** Whether the workflow continues after the step: `continueOn: {failure: true}`, or `continue_on: failed`. */
@@ -159,10 +177,10 @@ function handlersOf(around: Around, raw: readonly Raw[]): FoundStep[] {
       return [];
     }
     const id = `on-${name}`;
-    if (main.includes(id)) throw new Unreadable(`its step ${id} has the name of a handler`);
+    if (main.includes(id)) around.obstacles.push(`its step ${id} has the name of a handler`);
     const step = isMembers(handler) ? daguMembers(handler) : { command: handler };
     const outputs = outputsBefore({ step, id, written: id, needs: main }, raw);
     const found = stepOf({ step, id, written: id, needs: [] }, around, outputs);
-    return [{ ...found, settings: { ...found.settings, ...settings } }];
+    return found ? [{ ...found, settings: { ...found.settings, ...settings } }] : [];
   });
 }

@@ -1,11 +1,11 @@
 // A step of a Dagu workflow that runs another workflow.
 
+import { attempt, Unreadable } from '../obstacles.ts';
 import { daguMembers } from './dagu-keys.ts';
 import { variablesOf } from './dagu-values.ts';
 import type { Around, SubWorkflow } from './dagu-workflow.ts';
 import { type Data, isMembers, listOf, type Members, textOf } from './import-file.ts';
 import { wordsIn } from './other-arguments.ts';
-import { Unreadable } from './unreadable.ts';
 
 type SubRun = {
   readonly step: { readonly job: string; readonly args: Record<string, unknown> };
@@ -25,20 +25,28 @@ export function subRunOf(step: Members, written: string, around: Around): SubRun
   if (!found && isSure)
     throw new Unreadable(`its step ${written} runs the workflow ${target}, which is not in the folder`);
   if (!found) return undefined;
-  const items = step.parallel === undefined ? undefined : itemsOf(step.parallel, { written, found, around });
+  const { obstacles } = around;
+  const hasItem = step.parallel !== undefined;
+  const items = hasItem
+    ? attempt(obstacles, () => itemsOf(step.parallel ?? null, { written, found, around }))
+    : undefined;
   const args: Record<string, unknown> = {};
-  if (items && inputs.params === undefined) args[argumentForItem(items, { written, found })] = { from: 'item' };
+  const name =
+    items && inputs.params === undefined
+      ? attempt(obstacles, () => argumentForItem(items, { written, found }))
+      : undefined;
+  if (name !== undefined) args[name] = { from: 'item' };
   const pairs: [string, string][] =
     typeof inputs.params === 'string'
       ? wordsIn(inputs.params).map((word) => [word.split('=')[0] ?? '', word.slice(word.indexOf('=') + 1)])
       : variablesOf(inputs.params);
-  for (const [name, value] of pairs) {
-    const argument = found.arguments.find((one) => one.written === name)?.argument;
-    if (!argument)
-      throw new Unreadable(
-        `its step ${written} gives ${found.name} the parameter ${name}, which that workflow does not have`,
+  for (const [given, value] of pairs) {
+    const argument = found.arguments.find((one) => one.written === given)?.argument;
+    if (argument) args[argument.name] = attempt(obstacles, () => subArgument(value, { around, written, hasItem }));
+    else
+      obstacles.push(
+        `its step ${written} gives ${found.name} the parameter ${given}, which that workflow does not have`,
       );
-    args[argument.name] = subArgument(value, { around, written, hasItem: items !== undefined });
   }
   return {
     step: { job: found.name, args },

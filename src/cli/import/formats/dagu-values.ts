@@ -4,11 +4,11 @@
 import { isSecretName } from '../../../lib/secret-name.ts';
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundArgument } from '../found-job.ts';
+import { attempt, Unreadable } from '../obstacles.ts';
 import { isSecretValue } from '../secret-text.ts';
 import { daguMembers } from './dagu-keys.ts';
 import { type Data, isMembers, isYes, listOf, textOf } from './import-file.ts';
 import { freeName, type NamedArgument, wordsIn } from './other-arguments.ts';
-import { Unreadable } from './unreadable.ts';
 
 export type DaguValues = {
   readonly arguments: readonly NamedArgument[];
@@ -21,11 +21,12 @@ export type DaguValues = {
   readonly names: ReadonlySet<string>;
 };
 
+const types = ['string', 'integer', 'number', 'boolean'];
 const variableName = /^[A-Za-z_]\w*$/;
 /** Variables that every process has, or that a job sets itself. */
 const commonVariables = /^(?:HOME|PATH|USER|LANG|PWD|TMPDIR|SHELL|LOGNAME|HOSTNAME|RANDOM|\d|[@*#?$!-])$/;
 
-export function readDaguValues(workflow: { readonly [key: string]: Data }): DaguValues {
+export function readDaguValues(workflow: { readonly [key: string]: Data }, obstacles: string[]): DaguValues {
   const named: NamedArgument[] = [];
   const setup: string[] = [];
   const addArgument = (written: string, variable: string, make: (name: string) => FoundArgument): NamedArgument => {
@@ -42,11 +43,13 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
     addArgument(variable, variable, (name) => ({ name, isRequired: false, secretVariable: variable, schema }));
   };
   const positions: string[] = [];
-  for (const { name, value, rest } of parametersOf(workflow.params)) {
+  for (const { name, value, rest } of attempt(obstacles, () => parametersOf(workflow.params)) ?? []) {
     const isPosition = name === undefined;
     const written = name ?? `param_${positions.length + 1}`;
-    if (!variableName.test(written))
-      throw new Unreadable(`its parameter \`${written}\` is not a valid name for a variable`);
+    if (!variableName.test(written)) obstacles.push(`its parameter \`${written}\` is not a valid name for a variable`);
+    if (rest.eval !== undefined) obstacles.push(`its parameter ${written} is computed with \`eval\``);
+    const type = textOf(rest.type) ?? 'string';
+    if (!types.includes(type)) obstacles.push(`its parameter ${written} has the type ${type}`);
     const isSecret = isSecretName(written) || (value !== undefined && isSecretValue(written, value));
     const isDynamic = value !== undefined && hasExpansion(value);
     const { argument } = addArgument(written, written, (free) => ({
@@ -56,14 +59,15 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
       schema: isSecret
         ? { type: 'string', format: 'secret' }
         : {
-            ...schemaOf(rest),
+            ...schemaOf(type, rest),
             ...(value !== undefined && value !== '' && !isDynamic && { default: typed(value, rest) }),
           },
     }));
     const given = `$FLWD_ARG_${argument.name.toUpperCase()}`;
+    const computed = isDynamic ? attempt(obstacles, () => expanding(value)) : undefined;
     if (!isSecret)
       setup.push(
-        `${written}=${given}${isDynamic ? `; [ -n "$${written}" ] || ${written}=${expanding(value)}` : ''}; export ${written}`,
+        `${written}=${given}${computed === undefined ? '' : `; [ -n "$${written}" ] || ${written}=${computed}`}; export ${written}`,
       );
     if (isPosition) positions.push(`"$${written}"`);
   }
@@ -71,20 +75,20 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
   if (positions.length > 0) setup.push(`set -- ${positions.join(' ')}`);
   for (const secret of listOf(workflow.secrets)) {
     const name = textOf(daguMembers(secret).name) ?? '';
-    if (!variableName.test(name)) throw new Unreadable('one of its `secrets` has no name');
-    addSecret(name);
+    if (variableName.test(name)) addSecret(name);
+    else obstacles.push('one of its `secrets` has no name');
   }
   const environment: Record<string, string> = {};
   const names = new Set(named.map(({ variable }) => variable));
   for (const [name, value] of variablesOf(workflow.env)) {
-    if (!hasExpansion(value)) environment[name] = value;
+    if (!hasExpansion(value) && variableName.test(name)) environment[name] = value;
     else {
       // A variable from Dagu's own environment becomes a secret of the job if its name looks like that of a secret.
       for (const other of unknownNames(value, names).filter((one) => isSecretName(one))) {
         addSecret(other);
         names.add(other);
       }
-      setup.push(`${name}=${expanding(value)}; export ${name}`);
+      setup.push(...(attempt(obstacles, () => [exported(name, value)]) ?? []));
     }
     names.add(name);
   }
@@ -109,7 +113,10 @@ function hasExpansion(text: string): boolean {
   return /[$`]/.test(text);
 }
 
-/** Writes a text as one word for the shell. `$NAME` and commands in backticks are expanded in it, but not split. */
+/**
+ * Writes a text as one word for the shell. `$NAME` and commands in backticks are expanded in it, but not split.
+ * @throws Unreadable
+ */
 export function expanding(text: string): string {
   if (/\$\{[\w-]+\.|\$\{\{/.test(text))
     throw new Unreadable(`it uses \`${text}\`, a reference that only Dagu can resolve`);
@@ -118,19 +125,22 @@ export function expanding(text: string): string {
   return `"${parts.map((part, at) => (at % 2 === 1 ? `$(${part.slice(1, -1)})` : part.replaceAll(/["\\`]/g, '\\$&'))).join('')}"`;
 }
 
+/** A line that sets a variable for the programs of a step. @throws Unreadable */
+export function exported(name: string, value: string): string {
+  if (!variableName.test(name)) throw new Unreadable(`its variable \`${name}\` does not have a valid name`);
+  return `${name}=${expanding(value)}; export ${name}`;
+}
+
 /** Reads variables in each of their forms: `KEY: value`, `[KEY: value]`, `[KEY=value]`. */
 export function variablesOf(data: Data | undefined): [string, string][] {
   const entries = isMembers(data) ? [data] : listOf(data);
-  return entries.flatMap((entry): [string, string][] => {
-    const pairs: [string, string][] = isMembers(entry)
+  return entries.flatMap((entry): [string, string][] =>
+    isMembers(entry)
       ? Object.entries(entry).map(([name, value]) => [name, textOf(value) ?? ''])
       : [/^([^=]*)=(.*)$/s.exec(textOf(entry) ?? '')].flatMap((match) =>
           match ? [[match[1] ?? '', match[2] ?? '']] : [],
-        );
-    for (const [name] of pairs)
-      if (!variableName.test(name)) throw new Unreadable(`its variable \`${name}\` does not have a valid name`);
-    return pairs;
-  });
+        ),
+  );
 }
 
 type Parameter = {
@@ -163,19 +173,12 @@ function parametersOf(data: Data | undefined): Parameter[] {
     const isDescription =
       typeof entry.name === 'string' &&
       ['default', 'type', 'required', 'enum', 'description', 'eval'].some((key) => key in entry);
-    if (isDescription) {
-      if (entry.eval !== undefined)
-        throw new Unreadable(`its parameter ${textOf(entry.name)} is computed with \`eval\``);
-      return [{ name: textOf(entry.name), value: textOf(entry.default), rest: entry }];
-    }
+    if (isDescription) return [{ name: textOf(entry.name), value: textOf(entry.default), rest: entry }];
     return Object.entries(entry).map(([name, value]) => ({ name, value: textOf(value), rest: {} }));
   });
 }
 
-function schemaOf(rest: { readonly [key: string]: Data }): Record<string, unknown> {
-  const type = textOf(rest.type) ?? 'string';
-  if (!['string', 'integer', 'number', 'boolean'].includes(type))
-    throw new Unreadable(`its parameter ${textOf(rest.name)} has the type ${type}`);
+function schemaOf(type: string, rest: { readonly [key: string]: Data }): Record<string, unknown> {
   const values = listOf(rest.enum);
   const isNumber = type === 'integer' || type === 'number';
   const bounds = (['minimum', 'maximum'] as const).flatMap((key) =>

@@ -4,7 +4,6 @@ import { daguMembers } from './dagu-keys.ts';
 import type { DaguValues } from './dagu-values.ts';
 import { type Data, isMembers, listOf, type Members, textOf } from './import-file.ts';
 import type { NamedArgument } from './other-arguments.ts';
-import { Unreadable } from './unreadable.ts';
 
 /** Another workflow that a step may run. */
 export type SubWorkflow = {
@@ -19,6 +18,7 @@ export type Around = {
   readonly values: DaguValues;
   readonly findWorkflow: (name: string) => SubWorkflow | undefined;
   readonly notes: string[];
+  readonly obstacles: string[];
 };
 
 export type Raw = {
@@ -37,9 +37,9 @@ type Named = Omit<Raw, 'needs'> & {
 };
 
 /** Gives each step its id, and the ids of the steps that it follows. */
-export function orderOf(workflow: Members, notes: string[]): Raw[] {
+export function orderOf({ workflow, notes, obstacles }: Pick<Around, 'workflow' | 'notes' | 'obstacles'>): Raw[] {
   const type = textOf(workflow.type);
-  if (type !== undefined && type !== 'graph' && type !== 'chain') throw new Unreadable(`its type is ${type}`);
+  if (type !== undefined && type !== 'graph' && type !== 'chain') obstacles.push(`its type is ${type}`);
   const steps = stepsIn(workflow.steps);
   const chain = withNeeds(steps, true);
   const graph = withNeeds(steps, false);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { formatDuration } from '../../../lib/units.ts';
 import { Refusal } from '../../exit-code.ts';
 import type { Found, FoundCommand, FoundStep, Origin } from '../found-job.ts';
+import { attempt } from '../obstacles.ts';
 import { daguMembers } from './dagu-keys.ts';
 import { readDaguSchedules } from './dagu-schedule.ts';
 import { readDaguSteps } from './dagu-steps.ts';
@@ -24,7 +25,6 @@ import {
 } from './import-file.ts';
 import { withoutDoubles } from './other-arguments.ts';
 import { listOf as filesIn } from './unit-file.ts';
-import { Unreadable } from './unreadable.ts';
 
 const mostFiles = 1_000;
 
@@ -50,9 +50,9 @@ export function findDaguWorkflows(folder: string): Found[] {
 
 function workflowsIn(path: string, file: string): { readonly found: Workflow[]; readonly nothing: Found[] } {
   const origin = (text: string): Origin => ({ kind: 'dagu', place: file, line: null, text });
-  const nothing = (reason: string) => ({
+  const nothing = (obstacle: string) => ({
     found: [],
-    nothing: [{ kind: 'nothing', origin: origin(file), reason } as const],
+    nothing: [{ kind: 'nothing', origin: origin(file), obstacles: [obstacle] } as const],
   });
   try {
     const text = readText(path);
@@ -100,53 +100,54 @@ function pairsIn(data: Data | undefined): string[] {
     );
 }
 
+const refused = ['container', 'ssh', 'kubernetes', 'llm', 'harness', 'actions', 'stepTypes', 'consts'];
+
 function foundOf(workflow: Workflow, all: readonly Workflow[], folder: string): Found {
-  const { members, name, origin, file } = workflow;
+  const { members, name, origin } = workflow;
   const notes: string[] = [];
-  try {
-    const kind = ['container', 'ssh', 'kubernetes', 'llm', 'harness', 'actions', 'stepTypes', 'consts'].find(
-      (key) => members[key] !== undefined,
+  const obstacles = refused
+    .filter((key) => members[key] !== undefined)
+    .map((key) => `it has \`${key}\`, which flwd does not have`);
+  const values = readDaguValues(members, obstacles);
+  const findWorkflow = (wanted: string) => otherWorkflow(wanted, workflow, all);
+  const around = { workflow: { ...members, name }, values, findWorkflow, notes, obstacles };
+  const steps = attempt(obstacles, () => readDaguSteps(around)) ?? [];
+  if (obstacles.length > 0) return { kind: 'nothing', origin, obstacles };
+  const catchUp = members.catchupWindow === undefined ? {} : { catch_up: 'all' };
+  const times = readDaguSchedules(members.schedule, catchUp);
+  return {
+    kind: 'job',
+    name,
+    description: textOf(members.description),
+    origin,
+    program: programOf(steps),
+    environment: values.environment,
+    schedules: times.schedules,
+    user: null,
+    home: null,
+    arguments: values.arguments.map(({ argument }) => argument),
+    settings: settingsOf(members),
+    notes: [
+      'it ran as the user of Dagu',
+      ...folderNote(steps, members, folder),
+      ...times.notes,
+      ...notesOf(members),
+      ...notes,
+    ],
+  };
+}
+
+/** Finds a workflow that a step of `workflow` names. */
+function otherWorkflow(wanted: string, workflow: Workflow, all: readonly Workflow[]): SubWorkflow | undefined {
+  const target = all
+    .filter((one) => one !== workflow && (one.file === workflow.file || !one.name.includes('/')))
+    .find(
+      (one) => one.name === wanted || one.name.endsWith(`/${wanted}`) || one.file.replace(/\.ya?ml$/, '') === wanted,
     );
-    if (kind !== undefined) throw new Unreadable(`it has \`${kind}\`, which flwd does not have`);
-    const values = readDaguValues(members);
-    const findWorkflow = (wanted: string): SubWorkflow | undefined => {
-      const candidates = all.filter((one) => one.file === file || !one.name.includes('/'));
-      const target = candidates.find(
-        (one) =>
-          one !== workflow &&
-          (one.name === wanted || one.name.endsWith(`/${wanted}`) || one.file.replace(/\.ya?ml$/, '') === wanted),
-      );
-      if (!target) return undefined;
-      const { arguments: named, first } = readDaguValues(target.members);
-      return { name: target.name, arguments: named, first };
-    };
-    const steps = readDaguSteps({ workflow: { ...members, name: workflow.name }, values, findWorkflow, notes });
-    const catchUp = members.catchupWindow === undefined ? {} : { catch_up: 'all' };
-    const times = readDaguSchedules(members.schedule, catchUp);
-    return {
-      kind: 'job',
-      name,
-      description: textOf(members.description),
-      origin,
-      program: programOf(steps),
-      environment: values.environment,
-      schedules: times.schedules,
-      user: null,
-      home: null,
-      arguments: values.arguments.map(({ argument }) => argument),
-      settings: settingsOf(members),
-      notes: [
-        'it ran as the user of Dagu',
-        ...folderNote(steps, members, folder),
-        ...times.notes,
-        ...notesOf(members),
-        ...notes,
-      ],
-    };
-  } catch (error) {
-    if (error instanceof Unreadable) return { kind: 'nothing', origin, reason: error.message };
-    throw error;
-  }
+  if (!target) return undefined;
+  // Its own obstacles are reported with it.
+  const { arguments: named, first } = readDaguValues(target.members, []);
+  return { name: target.name, arguments: named, first };
 }
 
 function programOf(steps: readonly FoundStep[]): FoundCommand | readonly FoundStep[] {

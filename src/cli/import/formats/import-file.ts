@@ -33,7 +33,7 @@ export function readText(path: string): string {
   }
 }
 
-/** The documents of a YAML file, which may also be JSON. `problem` names the file and the line. */
+/** The documents of a YAML file, which may also be JSON. `problem` names the file, the line and the column. */
 export function readYaml(text: string, path: string): readonly Data[] | { readonly problem: string } {
   const name = basename(path);
   if (findTooDeep(text) !== undefined) return { problem: `${name} ${tooDeep}` };
@@ -44,8 +44,8 @@ export function readYaml(text: string, path: string): readonly Data[] | { readon
   for (const document of documents) {
     const [error] = document.errors;
     if (error) {
-      const { line } = lineCounter.linePos(error.pos[0]);
-      return { problem: `${name}:${line} is not valid YAML: ${documentWords(error, document, lineCounter)}` };
+      const { line, col } = lineCounter.linePos(error.pos[0]);
+      return { problem: `${name}:${line}:${col} is not valid YAML: ${documentWords(error, document, lineCounter)}` };
     }
     try {
       const value: unknown = document.toJS({ maxAliasCount: 100 });

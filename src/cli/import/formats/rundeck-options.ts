@@ -5,26 +5,33 @@ import { isSecretValue } from '../secret-text.ts';
 import { type Data, isMembers, isYes, listOf, type Members, textOf } from './import-file.ts';
 import { freeName, type NamedArgument } from './other-arguments.ts';
 
-export type Options = { readonly all: readonly NamedArgument[]; readonly notes: readonly string[] };
+export type Options = {
+  readonly all: readonly NamedArgument[];
+  readonly notes: readonly string[];
+  readonly obstacles: readonly string[];
+};
 
-/** `problem` is a sentence. */
-export function readOptions(data: Data | undefined): Options | { readonly problem: string } {
+export function readOptions(data: Data | undefined): Options {
   const listed = isMembers(data)
     ? Object.entries(data).map(([name, option]): Members => ({ name, ...(isMembers(option) ? option : {}) }))
     : listOf(data).filter(isMembers);
   const all: NamedArgument[] = [];
   const notes: string[] = [];
+  const obstacles: string[] = [];
   for (const option of listed) {
     const written = textOf(option.name) ?? '';
     const variable = `RD_OPTION_${written.replaceAll(/[^A-Za-z0-9]/g, '_').toUpperCase()}`;
     const value = textOf(option.value);
-    if (written === '') return { problem: 'an option has no name' };
+    if (written === '') {
+      obstacles.push('an option has no name');
+      continue;
+    }
     if (textOf(option.type) === 'file')
-      return { problem: `its option ${written} takes a file, but arguments of flwd are text` };
+      obstacles.push(`its option ${written} takes a file, but arguments of flwd are text`);
     if (/\$\{|@(?:option|globals|node|job)\./.test(value ?? ''))
-      return { problem: `the default of its option ${written} refers to another value` };
+      obstacles.push(`the default of its option ${written} refers to another value`);
     if (all.some((one) => one.variable === variable))
-      return { problem: `two of its options would become the same variable, ${variable}` };
+      obstacles.push(`two of its options would become the same variable, ${variable}`);
     const name = freeName(
       written,
       all.map(({ argument }) => argument.name),
@@ -33,7 +40,7 @@ export function readOptions(data: Data | undefined): Options | { readonly proble
     all.push({ written, variable, argument: argumentOf(option, { name, variable }), isWords });
     notes.push(...notesOf(option, written));
   }
-  return { all, notes };
+  return { all, notes, obstacles };
 }
 
 function argumentOf(option: Members, o: { readonly name: string; readonly variable: string }): FoundArgument {

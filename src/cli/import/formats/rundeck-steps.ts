@@ -2,46 +2,40 @@
 
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundCommand, FoundStep } from '../found-job.ts';
+import { attempt, Unreadable } from '../obstacles.ts';
 import { isMembers, isYes, listOf, type Members, membersOf, textOf } from './import-file.ts';
 import { type NamedArgument, variableLines, wordOf, wordsIn } from './other-arguments.ts';
 import type { Options } from './rundeck-options.ts';
 import { fileName, interpreterOf, isShell } from './script-interpreter.ts';
 import { type Replacement, replaceReferences } from './shell-references.ts';
-import { Unreadable } from './unreadable.ts';
 
 /** A job of the same file, which a step may start. */
 export type Target = {
   readonly name: string;
   readonly uuid: string | undefined;
-  readonly options: Options | { readonly problem: string };
+  readonly options: Options;
 };
 
-type Job = { readonly name: string; readonly options: Options; readonly targets: readonly Target[] };
+type Job = Target & { readonly targets: readonly Target[]; readonly obstacles: string[] };
 type Steps = { readonly steps: readonly FoundStep[]; readonly notes: readonly string[] };
 
-/** `problem` is a sentence. */
-export function readCommands(sequence: Members, job: Job): Steps | { readonly problem: string } {
+export function readCommands(sequence: Members, job: Job): Steps {
   const commands = listOf(sequence.commands).filter(isMembers).map(builtIn);
-  if (commands.length === 0) return { problem: 'it has no steps' };
+  if (commands.length === 0) job.obstacles.push('it has no steps');
   const strategy = textOf(sequence.strategy) ?? 'node-first';
   if (!['node-first', 'step-first', 'sequential', 'parallel'].includes(strategy))
-    return { problem: `its workflow strategy ${strategy} has no counterpart` };
-  try {
-    const isParallel = strategy === 'parallel';
-    let before: string[] = [];
-    const steps = commands.flatMap((command, at) => {
-      const id = `step-${at + 1}`;
-      const needs = isParallel || before.length === 0 ? {} : { needs: before };
-      const goesOn = isYes(sequence.keepgoing) && !isParallel && before.length > 0 ? { always: true } : {};
-      const found = stepsOf(command, { id, job, settings: { ...named(command), ...needs, ...goesOn } });
-      before = found.map((step) => step.id);
-      return found;
-    });
-    return { steps, notes: commands.flatMap((command, at) => notesOf(command, at + 1)) };
-  } catch (error) {
-    if (error instanceof Unreadable) return { problem: error.message };
-    throw error;
-  }
+    job.obstacles.push(`its workflow strategy ${strategy} has no counterpart`);
+  const isParallel = strategy === 'parallel';
+  let before: string[] = [];
+  const steps = commands.flatMap((command, at) => {
+    const id = `step-${at + 1}`;
+    const needs = isParallel || before.length === 0 ? {} : { needs: before };
+    const goesOn = isYes(sequence.keepgoing) && !isParallel && before.length > 0 ? { always: true } : {};
+    const found = stepsOf(command, { id, job, settings: { ...named(command), ...needs, ...goesOn } });
+    before = found.map((step) => step.id);
+    return found;
+  });
+  return { steps, notes: commands.flatMap((command, at) => notesOf(command, at + 1)) };
 }
 
 /** Rundeck also writes its own kinds of steps as plugins. */
@@ -67,14 +61,16 @@ type Place = { readonly id: string; readonly job: Job; readonly settings: Readon
 /** Returns the step and its error handler, which runs if the step has failed. */
 function stepsOf(command: Members, { id, job, settings }: Place): FoundStep[] {
   const handler = isMembers(command.errorhandler) ? builtIn(command.errorhandler) : undefined;
-  const step = stepOf(command, { id, job, settings });
-  if (!handler) return [step];
+  const step = attempt(job.obstacles, () => stepOf(command, { id, job, settings }));
+  if (!handler) return step ? [step] : [];
   const goesOn = isYes(handler.keepgoingOnSuccess);
   const of = { needs: [id], always: true, if: `steps["${id}"].status == "failed"` };
-  return [
-    { ...step, settings: { ...step.settings, ...(goesOn && { continue_on_error: true }) } },
+  const after = attempt(job.obstacles, () =>
     stepOf(handler, { id: `${id}-handler`, job, settings: { ...named(handler), ...of } }),
-  ];
+  );
+  return step && after
+    ? [{ ...step, settings: { ...step.settings, ...(goesOn && { continue_on_error: true }) } }, after]
+    : [];
 }
 
 function stepOf(command: Members, place: Place): FoundStep {
@@ -84,7 +80,7 @@ function stepOf(command: Members, place: Place): FoundStep {
 }
 
 function commandOf(command: Members, { id, job }: Place): FoundCommand {
-  const { options } = job;
+  const { options, obstacles } = job;
   const line = textOf(command.exec);
   if (line !== undefined) {
     const text = inShell(line, dollarReference, id, job);
@@ -96,13 +92,14 @@ function commandOf(command: Members, { id, job }: Place): FoundCommand {
       setup: variableLines(options.all),
     };
   }
-  const args = wordsIn(textOf(command.args) ?? '').map((word) => argumentWord(word, id, job));
-  const given = interpreterWords(command, id);
+  const args = wordsIn(textOf(command.args) ?? '').flatMap(
+    (word) => attempt(obstacles, () => argumentWord(word, id, job)) ?? [],
+  );
+  const given = interpreterWords(command, id, job);
   const setup = [...variableLines(options.all), ...jobLines, ...(args.length > 0 ? [`set -- ${args.join(' ')}`] : [])];
   const path = textOf(command.scriptfile);
   if (path !== undefined) {
-    if (!path.startsWith('/'))
-      throw new Unreadable(`${id} runs the script \`${path}\`, which is not a path on this machine`);
+    if (!path.startsWith('/')) obstacles.push(`${id} runs the script \`${path}\`, which is not a path on this machine`);
     const words = [...given, path].map(shellWord).join(' ');
     return { file: `${id}.sh`, text: `${words} "$@"\n`, interpreter: ['/bin/sh'], isShell: true, setup };
   }
@@ -111,7 +108,7 @@ function commandOf(command: Members, { id, job }: Place): FoundCommand {
   const interpreter = given.length > 0 ? given : interpreterOf(script, ['/bin/bash']);
   const shell = isShell(interpreter);
   if (!shell && atReference.test(script))
-    throw new Unreadable(
+    obstacles.push(
       `${id} is a script for ${interpreter.join(' ')} that contains \`${atReference.exec(script)?.[0]}\`: let it read ${variableOf(script)} from its environment instead`,
     );
   const text = (shell ? inShell(script, atReference, id, job) : script).replaceAll('\r\n', '\n');
@@ -131,7 +128,7 @@ function inShell(script: string, pattern: RegExp, id: string, job: Job): string 
   const replaced = replaceReferences(script, new RegExp(pattern, 'g'), ([, kind = '', name = '']) =>
     replacementOf(kind, name, job),
   );
-  if ('problem' in replaced) throw new Unreadable(`${id}: ${replaced.problem}`);
+  job.obstacles.push(...replaced.problems.map((problem) => `${id}: ${problem}`));
   return replaced.text;
 }
 
@@ -158,14 +155,14 @@ function argumentWord(word: string, id: string, job: Job): string {
   return wordOf([...parts, word.slice(at)]);
 }
 
-function interpreterWords(command: Members, id: string): string[] {
+function interpreterWords(command: Members, id: string, { obstacles }: Job): string[] {
   const words = wordsIn(textOf(command.scriptInterpreter) ?? '');
   if (dollarReference.test(words.join(' ')) || words.includes('${scriptfile}'))
-    throw new Unreadable(`the interpreter of ${id} contains a reference`);
+    obstacles.push(`the interpreter of ${id} contains a reference`);
   if (/^(?:\S*\/)?(?:sudo|su|doas|runuser)$/.test(words[0] ?? ''))
-    throw new Unreadable(`${id} becomes another user with ${words[0]}, which a job cannot do`);
+    obstacles.push(`${id} becomes another user with ${words[0]}, which a job cannot do`);
   if (words.length > 0 && isYes(command.interpreterArgsQuoted))
-    throw new Unreadable(`the interpreter of ${id} takes its script and arguments as one word`);
+    obstacles.push(`the interpreter of ${id} takes its script and arguments as one word`);
   return words;
 }
 
@@ -189,19 +186,19 @@ function subRunOf(
     job.targets.find((one) => uuid !== undefined && one.uuid === uuid) ?? job.targets.find((one) => one.name === name);
   if (!target) throw new Unreadable(`${id} starts the job ${name}, which is not in the file`);
   if (target.name === job.name) throw new Unreadable(`${id} starts its own job`);
-  if ('problem' in target.options) throw new Unreadable(`${id} starts the job ${name}, which was not imported`);
   const filter = textOf(membersOf(reference.nodefilters).filter);
-  if (filter !== undefined) throw new Unreadable(`${id} starts the job ${name} on the nodes \`${filter}\``);
+  if (filter !== undefined) job.obstacles.push(`${id} starts the job ${name} on the nodes \`${filter}\``);
   const args: Record<string, unknown> = {};
   const words = wordsIn(textOf(reference.args) ?? '');
   for (let at = 0; at < words.length; at += 2) {
     const [flag = '', value = ''] = words.slice(at, at + 2);
     const option = target.options.all.find(({ written }) => `-${written}` === flag);
-    if (!option) throw new Unreadable(`${id} gives ${name} the argument ${flag}, which it does not take`);
-    args[option.argument.name] = argumentValue(value, id, {
-      job,
-      isSecret: option.argument.secretVariable !== undefined,
-    });
+    if (!option) {
+      job.obstacles.push(`${id} gives ${name} the argument ${flag}, which it does not take`);
+      continue;
+    }
+    const isSecret = option.argument.secretVariable !== undefined;
+    args[option.argument.name] = attempt(job.obstacles, () => argumentValue(value, id, { job, isSecret }));
   }
   return { job: target.name, args };
 }

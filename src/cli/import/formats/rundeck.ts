@@ -39,15 +39,17 @@ export function findRundeckJobs(path: string): Found[] {
   if (jobs.length === 0 || !jobs.some(({ sequence }) => isMembers(sequence) || Array.isArray(sequence)))
     throw new Refusal(`${path} has no job definitions of Rundeck: each is a map with a name and a sequence`);
   const names = withoutDoubles(jobs.map(nameOf));
-  const targets = jobs.map(
-    (job, at): Target => ({
+  const read = jobs.map((job, at) => ({
+    job,
+    target: {
       name: names[at] ?? nameOf(job),
       uuid: textOf(job.uuid) ?? textOf(job.id),
       options: readOptions(job.options),
-    }),
-  );
-  return jobs.map((job, at) =>
-    foundOf(job, { targets, at }, { kind: 'rundeck', place: resolve(path), line: null, text: textIn(job) }),
+    },
+  }));
+  const targets = read.map(({ target }) => target);
+  return read.map(({ job, target }) =>
+    foundOf(job, { target, targets }, { kind: 'rundeck', place: resolve(path), line: null, text: textIn(job) }),
   );
 }
 
@@ -76,14 +78,13 @@ function textIn(job: Members): string {
 
 function foundOf(
   job: Members,
-  { targets, at }: { readonly targets: readonly Target[]; readonly at: number },
+  { target, targets }: { readonly target: Target; readonly targets: readonly Target[] },
   origin: Origin,
 ): Found {
-  const { name, options } = targets[at] ?? { name: nameOf(job), options: readOptions(job.options) };
-  const nothing = (reason: string): Found => ({ kind: 'nothing', origin, reason });
-  if ('problem' in options) return nothing(options.problem);
-  const steps = readCommands(sequenceOf(job), { name, options, targets });
-  if ('problem' in steps) return nothing(steps.problem);
+  const { name, options } = target;
+  const obstacles = [...options.obstacles];
+  const steps = readCommands(sequenceOf(job), { ...target, targets, obstacles });
+  if (obstacles.length > 0) return { kind: 'nothing', origin, obstacles };
   const times = schedulesOf(job);
   const nodes = nodesOf(job);
   return {

@@ -14,25 +14,29 @@ export function replaceReferences(
   script: string,
   pattern: RegExp,
   replacementOf: (match: RegExpExecArray) => Replacement | undefined,
-): { readonly text: string } | { readonly problem: string } {
+): { readonly text: string; readonly problems: readonly string[] } {
   const quoting = quotingOf(script);
+  const problems = new Set<string>();
   let text = '';
   let at = 0;
   for (const match of script.matchAll(pattern)) {
     const how = quoting[match.index] ?? 'plain';
     const by = how === 'comment' ? undefined : replacementOf(match);
     if (by === undefined) continue;
-    if ('problem' in by) return by;
+    if ('problem' in by) {
+      problems.add(by.problem);
+      continue;
+    }
     const expansion = `\${${by.variable}}`;
     const inner = how === 'backtick' ? insideBackticks(script, match.index, quoting) : how;
     if (inner === 'here-document' && !expandsHere(script, match.index, quoting))
-      return { problem: `\`${match[0]}\` is inside a here-document that expands nothing: read ${by.variable} there` };
+      problems.add(`\`${match[0]}\` is inside a here-document that expands nothing: read ${by.variable} there`);
     const isBare = by.isSplit || inner === 'bare' || inner === 'double' || inner === 'here-document';
     text +=
       script.slice(at, match.index) + (inner === 'single' ? `'"${expansion}"'` : isBare ? expansion : `"${expansion}"`);
     at = match.index + match[0].length;
   }
-  return { text: text + script.slice(at) };
+  return { text: text + script.slice(at), problems: [...problems] };
 }
 
 /** How a character is quoted inside of backticks. `bare`: it is not quoted, and the backticks are in double quotes. */

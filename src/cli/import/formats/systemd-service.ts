@@ -4,10 +4,10 @@ import { basename } from 'node:path';
 import { shellWord } from '../../../lib/shell-word.ts';
 import { formatDuration } from '../../../lib/units.ts';
 import type { FoundCommand } from '../found-job.ts';
+import { attempt, Unreadable } from '../obstacles.ts';
 import { environmentFileReader } from './systemd-environment-file.ts';
 import { spanMs } from './systemd-span.ts';
 import { commandEnd, splitWords, type Unit } from './unit-file.ts';
-import { Unreadable } from './unreadable.ts';
 
 /** The instance of systemd that manages the units: the one of the system, or the one of a user. */
 export type Manager = {
@@ -27,42 +27,36 @@ type Service = {
   readonly notes: readonly string[];
 };
 
-/** `problem` is a sentence. */
-export function readService(service: Unit, manager: Manager): Service | { readonly problem: string } {
+export function readService(service: Unit, manager: Manager, obstacles: string[]): Service {
   const user = service.last('Service', 'User') ?? manager.user;
   const home = user === manager.user ? manager.home : null;
-  const expand = (text: string): string => withSpecifiers(text, { service, user, home, manager });
-  try {
-    const lines = ['ExecCondition', 'ExecStartPre', 'ExecStart', 'ExecStartPost'].flatMap((key) =>
-      service.all('Service', key).flatMap((line) => commandsOf(key, line, expand)),
-    );
-    if (service.all('Service', 'ExecStart').length === 0) return { problem: `${service.name} starts no program` };
-    const environment = environmentOf(service, expand);
-    const files = service.all('Service', 'EnvironmentFile').map(expand);
-    const folder = service.last('Service', 'WorkingDirectory');
-    const text = [
-      'set -e -f',
-      ...(files.length > 0 ? environmentFileReader : []),
-      ...files.map(
-        (file) => `read_environment ${shellWord(file.replace(/^-/, ''))}${file.startsWith('-') ? ' || true' : ''}`,
-      ),
-      ...(folder === undefined ? [] : [changeTo(expand(folder), home)]),
-      ...lines.map(({ text: line }) => line),
-    ];
-    const description = service.last('Unit', 'Description');
-    return {
-      description: description === undefined ? undefined : expand(description),
-      command: { file: 'service.sh', text: `${text.join('\n')}\n`, interpreter: ['/bin/sh'], isShell: true },
-      environment,
-      user,
-      home,
-      settings: settingsOf(service),
-      notes: [...notesOf(service), ...lines.flatMap(({ notes }) => notes)],
-    };
-  } catch (error) {
-    if (error instanceof Unreadable) return { problem: error.message };
-    throw error;
-  }
+  const expand = (text: string): string => withSpecifiers(text, { service, user, home, manager, obstacles });
+  const lines = ['ExecCondition', 'ExecStartPre', 'ExecStart', 'ExecStartPost'].flatMap((key) =>
+    service.all('Service', key).flatMap((line) => attempt(obstacles, () => commandsOf(key, line, expand)) ?? []),
+  );
+  if (service.all('Service', 'ExecStart').length === 0) obstacles.push(`${service.name} starts no program`);
+  const environment = environmentOf(service, expand);
+  const files = service.all('Service', 'EnvironmentFile').map(expand);
+  const folder = service.last('Service', 'WorkingDirectory');
+  const text = [
+    'set -e -f',
+    ...(files.length > 0 ? environmentFileReader : []),
+    ...files.map(
+      (file) => `read_environment ${shellWord(file.replace(/^-/, ''))}${file.startsWith('-') ? ' || true' : ''}`,
+    ),
+    ...(folder === undefined ? [] : [attempt(obstacles, () => changeTo(expand(folder), home)) ?? '']),
+    ...lines.map(({ text: line }) => line),
+  ];
+  const description = service.last('Unit', 'Description');
+  return {
+    description: description === undefined ? undefined : expand(description),
+    command: { file: 'service.sh', text: `${text.join('\n')}\n`, interpreter: ['/bin/sh'], isShell: true },
+    environment,
+    user,
+    home,
+    settings: settingsOf(service),
+    notes: [...notesOf(service), ...lines.flatMap(({ notes }) => notes)],
+  };
 }
 
 function commandsOf(
@@ -214,9 +208,15 @@ function notesOf(service: Unit): string[] {
   ];
 }
 
-type Named = { readonly service: Unit; readonly user: string; readonly home: string | null; readonly manager: Manager };
+type Named = {
+  readonly service: Unit;
+  readonly user: string;
+  readonly home: string | null;
+  readonly manager: Manager;
+  readonly obstacles: string[];
+};
 
-function withSpecifiers(text: string, { service, user, home, manager }: Named): string {
+function withSpecifiers(text: string, { service, user, home, manager, obstacles }: Named): string {
   const [, prefix = '', instance = ''] = /^([^@]+)(?:@(.*))?\.service$/s.exec(service.name) ?? [];
   const runtime = `/run${manager.isUser ? `/user/${process.getuid?.() ?? 0}` : ''}`;
   const known: Readonly<Record<string, string | null>> = {
@@ -240,9 +240,8 @@ function withSpecifiers(text: string, { service, user, home, manager }: Named): 
   };
   return text.replaceAll(/%(.)/gs, (whole, letter: string) => {
     const value = Object.hasOwn(known, letter) ? known[letter] : undefined;
-    if (value === undefined || value === null)
-      throw new Unreadable(`it uses \`${whole}\`, whose value flwd does not know`);
-    return value;
+    if (value === undefined || value === null) obstacles.push(`it uses \`${whole}\`, whose value flwd does not know`);
+    return value ?? '';
   });
 }
 

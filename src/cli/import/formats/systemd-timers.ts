@@ -55,18 +55,19 @@ function timersIn(dir: string): { readonly name: string; readonly isEnabled: boo
 function foundOf(name: string, isEnabled: boolean, manager: Manager): Found {
   const origin = (text: string): Origin => ({ kind: 'systemd-timers', place: name, line: null, text });
   if (!unitName.test(name))
-    return { kind: 'nothing', origin: origin(name), reason: 'this is not a valid name for a systemd unit' };
+    return { kind: 'nothing', origin: origin(name), obstacles: ['this is not a valid name for a systemd unit'] };
   const timer = readUnit(name, manager.folders);
-  if ('problem' in timer) return { kind: 'nothing', origin: origin(name), reason: timer.problem };
+  if ('problem' in timer) return { kind: 'nothing', origin: origin(name), obstacles: [timer.problem] };
   const timerText = written(timer, 'Timer', timer.keys('Timer')).join('\n');
   const started = timer.last('Timer', 'Unit') ?? name.replace(/\.timer$/, '.service');
-  const nothing = (reason: string): Found => ({ kind: 'nothing', origin: origin(timerText), reason });
+  const nothing = (...obstacles: string[]): Found => ({ kind: 'nothing', origin: origin(timerText), obstacles });
   if (!started.endsWith('.service') || !unitName.test(started))
     return nothing(`it starts ${started}, which is not a service`);
   const service = readUnit(started, manager.folders);
   if ('problem' in service) return nothing(service.problem);
-  const program = readService(service, manager);
-  if ('problem' in program) return nothing(program.problem);
+  const obstacles: string[] = [];
+  const program = readService(service, manager, obstacles);
+  if (obstacles.length > 0) return nothing(...obstacles);
   const times = schedulesOf(timer);
   return {
     kind: 'job',
