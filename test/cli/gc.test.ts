@@ -1,7 +1,10 @@
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import { acquireOwnership } from '../../src/instance/owner-lock.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { fillDisk, mountDisk, testWithDisk } from '../support/small-disk.ts';
@@ -70,6 +73,24 @@ testWith('bwrap')('on a running instance the server removes the data', async () 
   const expired = await served.fetch('/events/runs', { headers: { 'last-event-id': '1' } });
   expect([expired.status, await expired.text()]).toEqual([410, expect.stringContaining('events-expired')]);
   await served.stop();
+});
+
+test('gc removes the data itself if the command that was doing it ends in the middle', async () => {
+  const { dir, dataDir, serve } = await createInstance({});
+  await (await serve()).stop();
+  const owner = await acquireOwnership(dataDir, { isEphemeral: true, warn: () => undefined });
+  const asked: string[] = [];
+  const server = createServer((request) => {
+    asked.push(`${request.method} ${request.url}`);
+    server.close();
+    void owner.release().then(() => request.destroy());
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  owner.announce({ url: `http://127.0.0.1:${address.port}` });
+  expect(await flwd(dir, 'gc')).toEqual({ code: 0, stdout: 'removed nothing\n', stderr: '' });
+  expect(asked).toEqual(['POST /api/v1/system/gc?dry_run=false']);
 });
 
 test('gc says that the running server has not read the new retention of flwd.yaml', async () => {

@@ -37,7 +37,9 @@ async function collect(
   let total: Collected | undefined;
   try {
     for (let isOver = false; !isOver && !o.signal.aborted; ) {
-      const { done, removed } = await client.call('collectGarbage', { query: { dry_run: o.isDryRun } });
+      // With this header the request is repeated if the server ends in the middle. Removing again does no harm.
+      const headers = { 'idempotency-key': 'gc' };
+      const { done, removed } = await client.call('collectGarbage', { query: { dry_run: o.isDryRun }, headers });
       total = { done, removed: total ? sum(total.removed, removed) : removed };
       // A full disk can keep the server from removing the rest. Asking again would not help.
       isOver = done || Object.values(removed).every((count) => count === 0);
