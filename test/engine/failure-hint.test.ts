@@ -561,7 +561,7 @@ test('no hint is given when what the script printed points to something else', (
 test('a lost run is told about `on_lost: retry`, unless the job has it or the run was being ended', () => {
   const lost = {
     reason: 'lost',
-    message: 'the process ended without a trace; the machine or its shim was stopped',
+    message: 'the script’s processes ended without a trace: the machine stopped, or something killed them',
   } as const;
   expect(hintOf(lost)).toContain('set `on_lost: retry` in config.yaml');
   expect(hintOf({ ...lost, plan: { job: { ...job, onLost: 'retry' } } })).toBeUndefined();

@@ -304,7 +304,7 @@ test('a step whose shim died with the machine is lost or retried, as the job say
     reason: 'lost',
     error: {
       step_id: 'work',
-      message: 'the process ended without a trace; the machine or its shim was stopped',
+      message: 'the script’s processes ended without a trace: the machine stopped, or something killed them',
       hint: expect.stringContaining('`on_lost: retry`'),
     },
   });

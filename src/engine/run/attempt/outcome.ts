@@ -93,4 +93,4 @@ export function outcomeOf(
   return { ...given, status: 'success', reason: null, message: null, exitCode: 0 };
 }
 
-const lostMessage = 'the process ended without a trace; the machine or its shim was stopped';
+const lostMessage = 'the script’s processes ended without a trace: the machine stopped, or something killed them';
