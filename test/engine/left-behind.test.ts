@@ -69,6 +69,19 @@ test('steps share a workspace, so the run reports only at its end what is left t
   expect(await printed(opened, run)).toHaveLength(1);
 });
 
+test('the line about files that one step has left is a line of this step', async () => {
+  const jobs = {
+    builds: steps(
+      { steps: [script('build'), script('test', { needs: ['build'] })] },
+      { build: 'echo 1 > made', test: 'cat made' },
+    ),
+  };
+  const opened = await openEngine(dataFolder(), { jobs });
+  const run = await ran(opened, 'builds');
+  const { lines } = await opened.store.logs.page(run.run_id, { limit: 100 });
+  expect(lines.map(({ step_id, stream }) => `${step_id} ${stream}`)).toEqual(['test stdout', 'build stderr']);
+});
+
 test('names are redacted and made printable, and the log lists at most 20 of them', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: {

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { type LeftBehind, leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import type { RunPlan } from '../../domain/run.ts';
-import { createStepFinder, lastToEnd } from '../../exec/collect/changed-by.ts';
+import { createStepFinder, type LastChange, lastToEnd } from '../../exec/collect/changed-by.ts';
 import { artifactsFolder, type Namer } from '../../exec/collect/collect.ts';
 import { findLeftFiles, joinLeftFiles } from '../../exec/collect/left-behind.ts';
 import { type BytePath, withoutControls } from '../../exec/collect/sandbox-paths.ts';
@@ -34,7 +34,11 @@ export function createRunArtifacts(
   },
 ) {
   /** What `take` has found. null if nothing was started, or while a process is still left. */
-  let taken: { readonly places: ReadonlySet<BytePath>; readonly namers: readonly Namer[] } | null = null;
+  let taken: {
+    readonly places: ReadonlySet<BytePath>;
+    readonly namers: readonly Namer[];
+    readonly stepOf: (change: LastChange) => string | null;
+  } | null = null;
 
   return {
     /**
@@ -53,7 +57,7 @@ export function createRunArtifacts(
         o.executor.isRunAlive(o.runDir) ? unsafe : collect({ ...o, job: o.plan.job, namers, stepOf, mayLink }),
       );
       for (const { text, namer } of collected.warnings) await o.runLog.note(namer ?? last, text);
-      if (collected !== unsafe) taken = { places: collected.places, namers };
+      if (collected !== unsafe) taken = { places: collected.places, namers, stepOf };
       return collected;
     },
     /**
@@ -62,11 +66,23 @@ export function createRunArtifacts(
      */
     async leftBehind(): Promise<LeftBehind | null> {
       if (!taken) return null;
-      const { places, namers } = taken;
+      const { places, namers, stepOf } = taken;
       const last = lastToEnd(namers);
+      const makers = new Set<string | null>();
+      const inTmp = ({ stepId, attemptDir }: Namer): LeftBehind[] => {
+        const found = readTmpLeft(attemptDir);
+        if (found === null) return [];
+        makers.add(stepId);
+        return [found];
+      };
       const isKept = (path: BytePath): boolean => path === artifactsFolder || places.has(path);
-      const left = await findLeftFiles({ dir: o.workspaceDir, shownBelow: '', isKept }).then(
-        (found) => joinLeftFiles([found, ...namers.flatMap(({ attemptDir }) => readTmpLeft(attemptDir) ?? [])]),
+      const left = await findLeftFiles({
+        dir: o.workspaceDir,
+        shownBelow: '',
+        isKept,
+        onFound: (stats) => makers.add(stepOf(stats)),
+      }).then(
+        (found) => joinLeftFiles([found, ...namers.flatMap(inTmp)]),
         (error: unknown) => {
           o.log.warn({ err: error, run_id: o.run.run_id }, 'the files that a run left behind could not be counted');
           return null;
@@ -74,7 +90,9 @@ export function createRunArtifacts(
       );
       if (!left || !last) return null;
       const shown = { ...left, names: left.names.map((name) => toShownName(name, o.redactor)) };
-      await o.runLog.note(last, leftBehindWords(shown));
+      // A line of the log has one step. For the files of several steps, it is the one that ended last.
+      const maker = makers.size === 1 ? namers.find(({ stepId }) => makers.has(stepId)) : undefined;
+      await o.runLog.note(maker ?? last, leftBehindWords(shown));
       return shown;
     },
   };

@@ -1,7 +1,7 @@
 // Counts the files that a run leaves in its workspace or in its own /tmp. Only regular files count, because a link, a
 // pipe or a socket contains no data. Links are not followed, names are bytes.
 
-import { lstatSync } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
 import { type LeftBehind, mostLeftFiles, mostLeftNames } from '../../domain/outcome/left-behind.ts';
 import { type BytePath, errorOf, toText } from './sandbox-paths.ts';
 import { walkWorkspace } from './workspace-walk.ts';
@@ -12,6 +12,8 @@ export async function findLeftFiles(o: {
   /** A text that is put before each name. */
   readonly shownBelow: string;
   readonly isKept: (path: BytePath) => boolean;
+  /** Called for each file that counts. */
+  readonly onFound?: (stats: Stats) => void;
 }): Promise<LeftBehind> {
   const names: string[] = [];
   let count = 0;
@@ -27,22 +29,23 @@ export async function findLeftFiles(o: {
   });
   for await (const { path, pinnedPath, isLink } of entries) {
     if (isLink || o.isKept(path)) continue;
-    const sizeBytes = sizeOfFile(pinnedPath);
+    const stats = statsOfFile(pinnedPath);
     // flock(1) leaves an empty file.
-    if (sizeBytes === undefined || (sizeBytes === 0 && toText(path).endsWith('.lock'))) continue;
+    if (stats === undefined || (stats.size === 0 && toText(path).endsWith('.lock'))) continue;
     more = count === mostLeftFiles;
     if (more) break;
     count += 1;
-    bytes += sizeBytes;
+    bytes += stats.size;
+    o.onFound?.(stats);
     if (names.length < mostLeftNames) names.push(o.shownBelow + toText(path));
   }
   return { count, bytes, names: names.toSorted(), more };
 }
 
-function sizeOfFile(path: Buffer): number | undefined {
+function statsOfFile(path: Buffer): Stats | undefined {
   try {
     const stats = lstatSync(path);
-    return stats.isFile() ? stats.size : undefined;
+    return stats.isFile() ? stats : undefined;
   } catch (error) {
     errorOf(error);
     return undefined;
