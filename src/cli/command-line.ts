@@ -215,11 +215,13 @@ function withOption(command: Command, word: string): string {
 
 /** Options that people know from other programs. */
 const otherOptions: ReadonlyMap<string, string> = new Map([
-  ['runs --failed', '--status failed'],
-  ['runs --last', '--limit N'],
-  ['runs -n', '--limit N'],
-  ['logs -n', 'RUN --tail N'],
-  ['backfill --to', 'JOB --from TIME --until TIME'],
+  ['runs --failed', 'runs --status failed'],
+  ['runs --last', 'runs --limit N'],
+  ['runs -n', 'runs --limit N'],
+  ['runs -a', 'runs, which lists runs in every state'],
+  ['runs --all', 'runs --limit N to list more than 20 runs'],
+  ['logs -n', 'logs RUN --tail N'],
+  ['backfill --to', 'backfill JOB --from TIME --until TIME'],
 ]);
 
 export function unknownOption(command: Command, written: string): Refusal {
@@ -229,8 +231,7 @@ export function unknownOption(command: Command, written: string): Refusal {
   if (command.name === 'serve' && ['--port', '--host'].includes(written))
     return new Refusal(`unknown option ${written}; write ${ownName} serve --bind 127.0.0.1:8080`);
   const instead = otherOptions.get(`${command.name} ${written}`);
-  if (instead !== undefined)
-    return new Refusal(`unknown option ${written}; write ${ownName} ${command.name} ${instead}`);
+  if (instead !== undefined) return new Refusal(`unknown option ${written}; write ${ownName} ${instead}`);
   const operand = command.operands?.match(/[A-Z]+/g)?.find((one) => written === `--${one.toLowerCase()}`);
   if (operand !== undefined)
     return new Refusal(

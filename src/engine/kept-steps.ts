@@ -22,6 +22,8 @@ import {
 import { ancestorsOf, type RunFacts } from './run/step-values.ts';
 import type { Sealer } from './secrets/seal.ts';
 
+const mostNamed = 20;
+
 /**
  * The rows of steps and instances that succeeded, unless they need something that runs again.
  * @throws Problem validation-error for a step that the job does not have, and when nothing failed
@@ -33,7 +35,10 @@ export function keptRows(
 ): StepRow[] {
   if (from === 'start') return [];
   if (typeof from === 'object' && !steps.some(({ id }) => id === from.step)) {
-    throw validationError([{ pointer: '/from/step', message: `the job has no step '${from.step}'`, keyword: 'step' }]);
+    const ids = steps.slice(0, mostNamed).map(({ id }) => `'${id}'`);
+    const known = `${ids.length === 1 ? 'its only step is' : 'its steps are'} ${ids.join(', ')}${steps.length > mostNamed ? ', …' : ''}`;
+    const message = `the job has no step '${from.step}'; ${known}`;
+    throw validationError([{ pointer: '/from/step', message, keyword: 'step' }]);
   }
   // A job without steps keeps no workspace, so its rerun starts from the beginning.
   if (stored.plan.job.composition === 'single') return [];

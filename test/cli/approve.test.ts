@@ -106,6 +106,10 @@ test('with a server, approve and deny return at once; without a step name they t
   const listed = await flwd(instance.dir, 'runs', ...filters);
   expect(JSON.parse(listed.stdout)).toMatchObject({ total: 1, runs: [{ run_id: both }] });
   expect((await flwd(instance.dir, 'runs', '--job', 'none/')).stderr).toBe('no runs\n');
+  expect(await flwd(instance.dir, 'runs', '--job', 'othrs')).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining('did you mean `others`?'),
+  });
   expect((await flwd(instance.dir, 'approvals', 'extra')).code).toBe(2);
   await waiting(await server.start('others'), 'go');
   const others = await flwd(instance.dir, 'approvals', '--job', 'others');

@@ -32,6 +32,8 @@ testWith('bwrap')(
       stderr: `using ${last}, the last run of says\n`,
       code: 0,
     });
+    expect(await flwd(dir, 'logs', last, '--since', '1h')).toMatchObject({ stdout: `of ${last}\n`, code: 0 });
+    expect(await flwd(dir, 'logs', last, '--since', '2100-01-01')).toEqual({ stdout: '', stderr: '', code: 0 });
     expect((await flwd(dir, 'artifacts', 'says', '--quiet')).stdout).toContain('kept');
     expect(JSON.parse((await flwd(dir, 'runs', last.slice(0, 28), '--json')).stdout)).toMatchObject({ run_id: last });
     expect(await flwd(dir, 'runs', 'says', '--limit', '3')).toEqual({

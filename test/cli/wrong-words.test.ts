@@ -119,6 +119,8 @@ test.each([
     'there is no command `secrets get`: flwd gives a stored secret to jobs, and never shows it\n',
   ],
   [['runs', '--failed'], 2, 'unknown option --failed; write flwd runs --status failed\n'],
+  [['runs', '-a'], 2, 'unknown option -a; write flwd runs, which lists runs in every state\n'],
+  [['jobs', 'show', 'plain'], 3, 'there is no job `show/plain`; did you mean `plain`?\n'],
   [['logs', '-n', '3', 'plain'], 2, 'unknown option -n; write flwd logs RUN --tail N\n'],
   [
     ['schedules', 'pause', 'plain/x'],

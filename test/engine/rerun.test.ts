@@ -77,7 +77,9 @@ test('errors of a rerun name a step that the job does not have, and arguments th
   await opened.finished(runId);
   await expect(opened.engine.rerun(runId, { from: { step: 'ship' } }, caller)).rejects.toMatchObject({
     slug: 'validation-error',
-    members: { errors: [{ pointer: '/from/step', message: "the job has no step 'ship'" }] },
+    members: {
+      errors: [{ pointer: '/from/step', message: "the job has no step 'ship'; its steps are 'build', 'test'" }],
+    },
   });
   await expect(opened.engine.rerun(runId, { args: { ok: 'yes' } }, caller)).rejects.toMatchObject({
     slug: 'validation-error',

@@ -122,7 +122,10 @@ function adviceOn(
   if (ofNamespace !== undefined) return ofNamespace;
   const inNamespace = ids.find((one) => one.endsWith(`/${id}`));
   if (inNamespace) return `; did you mean \`${inNamespace}\`?`;
-  return hint(id, first === null ? ids : [...verbs, ...ids]) ?? (first === null ? undefined : hint(first, verbs));
+  const near = hint(id, first === null ? ids : [...verbs, ...ids]) ?? (first === null ? undefined : hint(first, verbs));
+  // The first word may be a verb of another program: `flwd jobs show backup`.
+  const afterFirst = id.slice(id.indexOf('/') + 1);
+  return near ?? (ids.includes(afterFirst) ? `; did you mean \`${afterFirst}\`?` : undefined);
 }
 
 function namespaceAdvice(

@@ -14,7 +14,7 @@ import { breakWords, createLinePrinter, type PrintedLine, toLine } from './log-l
 type LineOfRun = PrintedLine & { readonly job_id: string; readonly run_id: string };
 
 /** Options of `flwd logs` that are about the log of one run. */
-const ofOneRun = ['tail', 'step', 'search'] as const;
+const ofOneRun = ['tail', 'since', 'step', 'search'] as const;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   assertUse(options, operands);

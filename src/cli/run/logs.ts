@@ -7,7 +7,7 @@ import { logLevels } from '../../domain/log-line.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
-import { oneOperand, readChoice, readCount, readValue } from '../option-values.ts';
+import { oneOperand, readChoice, readCount, readInstant, readValue } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
 import { lostRun, onLost } from '../session/lost-data-dir.ts';
 import { withSession } from '../session/session.ts';
@@ -70,6 +70,7 @@ function queryOf(options: Options): QueryOf<'getRunLogs'> {
     q: readValue(options, 'search'),
     level: readChoice(options, 'level', logLevels),
     tail: readCount(options, 'tail'),
+    since: readInstant(options, 'since'),
   });
 }
 

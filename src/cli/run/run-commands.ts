@@ -104,6 +104,7 @@ export const runCommands = [
         about: 'with --all: continue after the line that has this `id` in the output of --json',
       },
       { name: 'tail', value: 'N', about: 'only the last N lines' },
+      { name: 'since', value: 'TIME', about: `lines since ${instantForms}` },
       level,
       {
         name: 'step',

@@ -13,6 +13,8 @@ import { isFinished, listedStatuses } from '../../domain/run.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
+import { assertKnownJob } from '../job/find-job.ts';
+import { jobsOf } from '../job/known-jobs.ts';
 import { readChoice, readCount } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
 import { warnNoServer } from '../session/no-server.ts';
@@ -57,6 +59,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     }
     const list = await listRuns(session, query, readCount(options, 'limit') ?? usual);
     await warnIfLeft(list.runs);
+    if (list.runs.length === 0) await assertKnownJob(jobsOf(session), 'job_id' in query ? query.job_id : undefined);
     if (output.isJson) output.json(list);
     else if (list.runs.length > 0) await printRuns(list, output);
     else output.say('no runs');
