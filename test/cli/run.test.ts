@@ -9,7 +9,7 @@ import { findOwner } from '../../src/instance/owner-lock.ts';
 import { bash, type JobFiles } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { createInstance } from './an-instance.ts';
-import { bin, flwd, flwdReading, observe, type Seen, start } from './terminal.ts';
+import { bin, flwd, flwdReading, observe, type Seen, start, untilNextSignalCounts } from './terminal.ts';
 
 const argspec = {
   type: 'object',
@@ -299,9 +299,8 @@ describe('Ctrl-C', () => {
     await prints(/ready/);
     child.kill('SIGINT');
     await prints(/not yet/);
-    // A second signal that follows immediately counts as an echo of the first one.
-    const again = setInterval(() => child.kill('SIGINT'), 300);
-    await prints(/^killing run_/m).finally(() => clearInterval(again));
+    await untilNextSignalCounts();
+    child.kill('SIGINT');
     const { code, stderr } = await ended;
     expect(code).toBe(130);
     expect(stderr).toMatch(/^killing run_\w+$/m);

@@ -9,7 +9,7 @@ import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { mountOn, testWithDisk } from '../support/small-disk.ts';
 import { createInstance, type Instance } from './an-instance.ts';
-import { createFolder, flwd, type Started, start } from './terminal.ts';
+import { createFolder, flwd, type Started, start, untilNextSignalCounts } from './terminal.ts';
 
 const jobs = {
   hold: bash('sleep 8011'),
@@ -122,15 +122,9 @@ describe('a server that is told to stop', () => {
     await expect.poll(() => logOf(api, runId)).toContain('ready');
     child.kill('SIGINT');
     await prints(/ending 1 run/);
-    let isKilling = false;
-    void prints(/killing the runs that are left/).then(() => {
-      isKilling = true;
-    });
-    const again = (): boolean => {
-      if (!isKilling) child.kill('SIGINT');
-      return isKilling;
-    };
-    await expect.poll(again, { interval: 400 }).toBe(true);
+    await untilNextSignalCounts();
+    child.kill('SIGINT');
+    await prints(/killing the runs that are left/);
     expect((await ended).code).toBe(0);
     expect(processesWith(instance.dataDir)).toEqual([]);
     expect(await statuses(instance)).toEqual(['cancelled']);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { stateOf } from '../support/processes.ts';
-import { createFolder, startNode } from './terminal.ts';
+import { createFolder, startNode, untilNextSignalCounts } from './terminal.ts';
 
 const program = join(import.meta.dirname, 'programs/stop-slowly.ts');
 
@@ -10,8 +10,8 @@ test('a second signal immediately ends a server that is still stopping, with 130
   await prints(/ready/);
   child.kill('SIGINT');
   await prints(/stopping at SIGINT/);
-  const stillRunning = () => child.kill('SIGTERM');
-  await expect.poll(stillRunning, { interval: 100 }).toBe(false);
+  await untilNextSignalCounts();
+  child.kill('SIGTERM');
   expect((await ended).code).toBe(130);
 });
 
@@ -21,8 +21,8 @@ test('a clock that is set back between two signals does not hide the second one'
   await prints(/ready/);
   child.kill('SIGINT');
   await prints(/stopping at SIGINT/);
-  const stillRunning = () => child.kill('SIGTERM');
-  await expect.poll(stillRunning, { interval: 100 }).toBe(false);
+  await untilNextSignalCounts();
+  child.kill('SIGTERM');
   expect((await ended).code).toBe(130);
 });
 

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, inject, onTestFinished } from 'vitest';
 import type { AuditEntry } from '../../src/domain/audit.ts';
 
@@ -81,6 +82,14 @@ export function observe(child: ChildProcess): Started {
       return found;
     },
   };
+}
+
+/**
+ * Call this after a command has reacted to a signal. flwd takes signals within 250 ms for one, so another signal counts
+ * only later. Sending one again and again could hit the process while it ends, or count as a third signal.
+ */
+export function untilNextSignalCounts(): Promise<void> {
+  return delay(300);
 }
 
 /** Returns the entries that `flwd audit` prints. */
