@@ -43,6 +43,15 @@ afterAll(() => server.close());
 
 const cancel = (runId: string) => server.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
 
+/** On a busy machine, killing the processes takes longer than the two seconds that the answer waits for it. */
+async function cancelToTheEnd(runId: string): Promise<void> {
+  expect(await (await cancel(runId)).json()).toEqual({
+    run_id: runId,
+    status: expect.stringMatching(/^(?:cancelled|running)$/),
+  });
+  expect(await server.finished(runId)).toMatchObject({ status: 'cancelled' });
+}
+
 async function startedRun(jobId: string): Promise<string> {
   const runId = await server.start(jobId);
   await expect.poll(() => server.messages(runId)).toContain('started');
@@ -77,7 +86,7 @@ test('no process of the run is left: no daemon, no orphan, no process that ignor
   const runId = await startedRun('tree');
   const naps = ['36022', '36023', '36024', '36025'].map(nap);
   for (const each of naps) await expect.poll(() => processesWith(each)).not.toEqual([]);
-  expect((await cancel(runId)).status).toBe(200);
+  await cancelToTheEnd(runId);
   expect(naps.flatMap(processesWith)).toEqual([]);
   expect(await server.json<RunAnswer>(`/runs/${runId}`)).toMatchObject({ termination: { remaining: 0 } });
 });
@@ -90,7 +99,7 @@ test('a script may clean up in its grace period, and what it prints is kept', as
 
 test('a script that ignores TERM is killed after its grace period', async () => {
   const runId = await startedRun('stubborn');
-  expect(await (await cancel(runId)).json()).toEqual({ run_id: runId, status: 'cancelled' });
+  await cancelToTheEnd(runId);
   expect(processesWith(nap('3604'))).toEqual([]);
   const { termination } = await server.json<RunAnswer>(`/runs/${runId}`);
   expect(termination?.signals.map(({ signal }) => signal.replace(/^SIG/, ''))).toEqual(['TERM', 'KILL']);
