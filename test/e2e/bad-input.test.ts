@@ -122,23 +122,28 @@ describe('requests', () => {
   });
 
   test('a name as long as half the body, with over 200,000 values, needs neither seconds nor gigabytes', async () => {
-    const startedAt = performance.now();
-    const args = { ['x'.repeat(500_000)]: Array.from({ length: 200_000 }, () => 1) };
-    const response = await server.fetch('/runs', { body: { job_id: 'lists', args } });
-    expect(response.status).toBe(400);
-    expect((await response.text()).length).toBeLessThan(2_000_000);
-    const many = { ['x'.repeat(1_024)]: args['x'.repeat(500_000)] };
-    const answer = await (await server.fetch('/runs', { body: { job_id: 'lists', args: many } })).text();
+    const values = Array.from({ length: 200_000 }, () => 1);
+    const answerWithin = async (ms: number, name: string): Promise<string> => {
+      let text = '';
+      await expectWithin(ms, async () => {
+        await isHealthy();
+        return msOf(async () => {
+          const response = await server.fetch('/runs', { body: { job_id: 'lists', args: { [name]: values } } });
+          expect(response.status).toBe(400);
+          text = await response.text();
+        });
+      });
+      return text;
+    };
+    expect((await answerWithin(4_000, 'x'.repeat(500_000))).length).toBeLessThan(2_000_000);
+    const answer = await answerWithin(4_000, 'x'.repeat(1_024));
     expect(answer.length).toBeLessThan(500_000);
     expect(answer).toMatch(/has \d+ more errors/);
-    expect(performance.now() - startedAt).toBeLessThan(8_000);
   });
 
   test('a pattern that would backtrack exponentially elsewhere is matched in linear time', async () => {
-    const startedAt = performance.now();
-    const response = await server.fetch('/runs', { body: { job_id: 'evil', args: { a: `${'a'.repeat(50_000)}!` } } });
-    expect(response.status).toBe(400);
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    const body = { job_id: 'evil', args: { a: `${'a'.repeat(50_000)}!` } };
+    await expectWithin(4_000, () => msOf(async () => expect((await server.fetch('/runs', { body })).status).toBe(400)));
   });
 });
 
