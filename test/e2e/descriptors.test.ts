@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { expect, onTestFinished } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { startServer } from '../support/server.ts';
 
@@ -23,12 +23,19 @@ testWith('prlimit')('a server without free file descriptors says so until it rec
   }
   expect(await get('/healthz')).toMatchObject({ status: 204 });
 
-  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
-  let free = 0;
-  while (open.has(free)) free += 1;
-  execFileSync('prlimit', [`--pid=${pid}`, `--nofile=${free}:`]);
-  const refused = await get('/api/v1/jobs');
-  expect(refused.status).toBe(503);
+  const refused = await vi.waitFor(
+    async () => {
+      const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+      let free = 0;
+      while (open.has(free)) free += 1;
+      execFileSync('prlimit', [`--pid=${pid}`, `--nofile=${free}:`]);
+      const answer = await get('/api/v1/jobs');
+      // Another answer means that a file has been closed since, whose descriptor is below the limit.
+      expect(answer.status).toBe(503);
+      return answer;
+    },
+    { timeout: 60_000 },
+  );
   expect(JSON.parse(refused.body)).toMatchObject({
     type: 'https://flowd.org/problems/overloaded',
     detail: expect.stringMatching(/no file descriptors or memory left to find out who is calling.*ulimit -n/),
