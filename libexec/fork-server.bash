@@ -1,6 +1,7 @@
 # Starts the shims. Each shim is a fork of this small process. Forking the server, which is a hundred times as large,
 # would stop the server meanwhile (ADR 0008).
-# usage: fork-server.bash PIPES_DIR FILTER
+# usage: fork-server.bash PIPES_DIR FILTER [DESCRIPTOR…]
+# It closes the descriptors, which the server inherited. They may be above the limit of open files.
 # fd 0: orders of the server. Each begins with the lengths of its two parts, in eight digits each. Only the shim reads
 #   the second part, and reports through `handoff` when it has.
 # fd 3: `refused N` when there is no pipe for the Nth order; `ended N`, which its shim writes (libexec/shim.bash)
@@ -19,6 +20,7 @@ ulimit -Sc 0
 # The file of the seccomp filter. Orders refer to it.
 filter=$2
 pipes=$1 spare=0 number=0
+for fd in "${@:3}"; do exec {fd}<&-; done
 IFS= read -r boot_id </proc/sys/kernel/random/boot_id || exit
 mkfifo "$pipes"/{handoff,idle} && exec {handoff}<>"$pipes/handoff" || exit
 source "${BASH_SOURCE[0]%/*}/shim.bash"

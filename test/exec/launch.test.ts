@@ -228,13 +228,17 @@ describe('a script is started with', () => {
     const spec = sample('', { ulcProfile: 'ulc.exec', command: ['ls', '-l', '/proc/self/fd'] });
     const file = join(temporaryFolder(), 'of-the-parent');
     writeFileSync(file, 'secret');
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
+    // The server may also inherit a descriptor above its limit, which was lowered after the file was opened.
+    const lowered = 'ulimit -Sn 2000; exec 1999<"$0"; ulimit -Sn 1000; exec "$@"';
+    const launcher = [process.execPath, join(import.meta.dirname, 'programs', 'launcher.ts')];
+    const child = spawn('bash', ['-c', lowered, file, ...launcher], {
       env: { ...process.env, SPEC: serialized(spec) },
       stdio: [...Array.from({ length: 40 }, () => 'ignore' as const), openSync(file, 'r')],
     });
     await once(child, 'exit');
     const links = printed(spec).lines.flatMap((line) => / (\d+) -> (.*)$/.exec(line)?.slice(1, 3).join(' ') ?? []);
-    expect(links.filter((link) => !link.endsWith(' /dev/null')).toSorted()).toEqual([
+    expect(links.toSorted()).toEqual([
+      '0 /dev/null',
       `1 ${join(spec.attemptDir, 'spool')}`,
       expect.stringMatching(/^2 .*\/pipes-\w+\/\d+$/),
       expect.stringMatching(/^3 \/proc\/\d+\/fd$/),

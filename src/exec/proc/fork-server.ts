@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable, Writable } from 'node:stream';
@@ -63,21 +63,18 @@ const leavingMs = 2_000;
 type Child = ReturnType<typeof startChild>;
 
 /**
- * Starts the process without the variables and descriptors of the server. Jobs get only the variables and descriptors
- * that the orders name.
+ * Starts the process without the variables of the server. It closes the descriptors that it is given before it starts
+ * the first shim, so that jobs get only the variables and descriptors that the orders name.
  */
 function startChild(dir: string, filterPath: string) {
   const pipesDir = mkdtempSync(join(dir, 'pipes-'));
-  const nothing = openSync('/dev/null', 'r');
-  const stdio: (number | 'ignore' | 'pipe')[] = ['pipe', 'ignore', 'ignore', 'pipe'];
-  for (const fd of inheritedDescriptors()) stdio[fd] ??= nothing;
-  const child = spawn(findProgram('bash') ?? 'bash', [join(libexecDir, 'fork-server.bash'), pipesDir, filterPath], {
+  const words = [join(libexecDir, 'fork-server.bash'), pipesDir, filterPath, ...inheritedDescriptors()];
+  const child = spawn(findProgram('bash') ?? 'bash', words, {
     cwd: '/',
     env: {},
     detached: true,
-    stdio: Array.from(stdio, (end) => end ?? 'ignore'),
+    stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
   });
-  closeSync(nothing);
   const waiting = new Map<string, PromiseWithResolvers<ShimNews>>();
   let started = 0;
   let isOver = false;
@@ -134,16 +131,14 @@ function endsOf(child: ChildProcess): { orders: Writable; news: Readable } {
 /** O_CLOEXEC in /proc/PID/fdinfo (open(2)). Node sets it on everything that it opens itself. */
 const closeOnExec = 0o2_000_000;
 
-let found: readonly number[] | undefined;
+let found: readonly string[] | undefined;
 
 /**
- * Descriptors beyond stdin, stdout and stderr that the server inherited without knowing. Everything it starts would
- * inherit them, including jobs. They do not change, so they are searched for only once.
+ * Descriptors that the server inherited without knowing, beyond those that the fork server replaces. Everything it
+ * starts would inherit them, including jobs. They do not change, so they are searched for only once.
  */
-function inheritedDescriptors(): readonly number[] {
-  found ??= listed()
-    .map(Number)
-    .filter((fd) => fd > 2 && isInherited(fd));
+function inheritedDescriptors(): readonly string[] {
+  found ??= listed().filter((fd) => Number(fd) > 3 && isInherited(fd));
   return found;
 }
 
@@ -154,7 +149,7 @@ function listed(): string[] {
   return isThere('/proc/self/fdinfo') ? readdirSync('/proc/self/fdinfo') : [];
 }
 
-function isInherited(fd: number): boolean {
+function isInherited(fd: string): boolean {
   try {
     const [, flags = ''] = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? [];
     return (Number.parseInt(flags, 8) & closeOnExec) === 0;
