@@ -136,6 +136,20 @@ test('flwd rerun --failed is refused, and the error names --from failed', () => 
   ]);
 });
 
+test('a single item of a list that has commas causes a warning, because other programs split it', () => {
+  expect(read('--tags=db1,db2,db3')).toEqual({
+    args: { tags: ['db1,db2,db3'] },
+    warnings: ['--tags db1,db2,db3 is one item; for several items, write --tags db1 --tags db2 --tags db3'],
+    errors: [],
+  });
+  const meant = [
+    ['--tags', 'a,b', '--tags', 'c'],
+    ['--tags', 'a, b'],
+    ['--target', 'a,b'],
+  ];
+  for (const words of meant) expect(read(...words)).toMatchObject({ warnings: [], errors: [] });
+});
+
 test('a secret from a file loses its last newline, and one on the command line causes a warning', () => {
   const file = join(createFolder(), 'token');
   writeFileSync(file, 'first\nlast\n');

@@ -96,6 +96,8 @@ export function readArguments(
     else setArgument(args, field.path, read.value);
   }
   for (const [field, texts] of lists) {
+    const unsplit = field.itemKind === 'text' ? whatIsUnsplit(texts) : undefined;
+    if (unsplit !== undefined) warn(unsplit);
     const { items, wrong } = readList(field, texts);
     errors.push(...wrong.map((message) => ({ path: field.path, message })));
     if (items.length > 0 || wrong.length === 0) setArgument(args, field.path, items);
@@ -118,6 +120,13 @@ function readList(field: ArgumentField, texts: readonly Text[]) {
     else items.push(read.value);
   }
   return { items, wrong };
+}
+
+/** Explains a single text that many other programs split at its commas. Here it is one item, which may have commas. */
+function whatIsUnsplit([only, another]: readonly Text[]): string | undefined {
+  if (!only || another || !/^[\w.:@/-]+(?:,[\w.:@/-]+)+$/.test(only.text)) return undefined;
+  const { written, text } = only;
+  return `${written} ${text} is one item; for several items, write ${written} ${text.replaceAll(',', ` ${written} `)}`;
 }
 
 /** Errors for options after the job's name that could be flwd's or the job's. */

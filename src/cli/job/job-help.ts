@@ -52,7 +52,7 @@ function spelling(field: ArgumentField): string {
 function aboutField(field: ArgumentField): string[] {
   const { title, description, isRequired, defaultValue, examples, choices, constraints, kind, itemKind } = field;
   const words = [title, description].filter((text) => text !== null && text !== '').join(': ');
-  const type = kind === 'list' ? `list of ${itemKind ?? 'json'}` : kind;
+  const type = kind === 'list' ? `list of ${itemKind ?? 'json'}, one item per option` : kind;
   const notes = [
     isRequired ? 'required' : '',
     type,
