@@ -52,6 +52,10 @@ const trigger = named('Trigger', {
     'the trigger starts no runs',
     'its job is from an untrusted source, or flwd.yaml pauses all triggers and webhooks',
   ),
+  missing_secrets: Type.Array(Type.String(), {
+    description:
+      'The secrets that its runs need, but that the default tenant does not have. Empty if the caller lacks `runs:write`',
+  }),
   last_result: nullable(
     Type.Object(result.properties, { description: 'The newest result; null if the caller lacks `runs:read`' }),
   ),

@@ -7,7 +7,7 @@ import { type HostCheck, warn } from '../domain/host-check.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import { checkSchedules, schedulesToStart } from '../engine/schedule/schedule-check.ts';
 import { schedulesOf } from '../engine/schedule/schedule-list.ts';
-import { type Trigger, triggersIn } from '../engine/trigger/trigger-parts.ts';
+import { type Trigger, triggersIn, triggersToStart } from '../engine/trigger/trigger-parts.ts';
 import { ofMade, webhooksOfJobs, withPrincipal } from '../engine/webhook/find-webhook.ts';
 import { checkWebhooks } from '../engine/webhook/webhook-check.ts';
 import type { Webhook } from '../engine/webhook/webhook-parts.ts';
@@ -34,9 +34,7 @@ export async function examineStarters(config: Config, catalog: Catalog): Promise
   const webhooks = await examineWebhooks(config, { catalog, stored });
   const starts: Start[] = [
     ...schedules.live.map((one) => ({ ...one, kind: 'schedule' }) as const),
-    ...triggersOf(catalog)
-      .filter(mayStart)
-      .map((one) => ({ ...one, kind: 'trigger', tenant: defaultTenant }) as const),
+    ...triggersToStart(catalog).map((one) => ({ ...one, kind: 'trigger', tenant: defaultTenant }) as const),
     ...webhooks.open
       .filter(({ jobId }) => definitionOf(jobId, catalog)?.enabled)
       .map((one) => ({ ...one, kind: 'webhook' }) as const),
@@ -52,10 +50,6 @@ export async function examineStarters(config: Config, catalog: Catalog): Promise
 /** The triggers of the jobs that are enabled. */
 function triggersOf(catalog: Catalog): Trigger[] {
   return triggersIn(catalog).filter(({ jobId }) => definitionOf(jobId, catalog)?.enabled);
-}
-
-function mayStart({ kind, followedId, denied }: Trigger): boolean {
-  return denied === null && (kind !== 'job' || followedId !== null);
 }
 
 /** Checks the server. Without a server, schedules and triggers start nothing, and no notifications are sent. */

@@ -361,7 +361,7 @@ function createHandlers(
     ...createSourceHandlers({ catalog, sources: config.sources }),
     ...createScheduleHandlers(ofSchedules),
     ...createBackfillHandlers(ofSchedules),
-    ...createTriggerHandlers({ ...config.instance, triggers: engine.triggers, store, jobIdOf }),
+    ...createTriggerHandlers({ ...config.instance, triggers: engine.triggers, store, catalog, jobIdOf }),
     ...createWebhookHandlers({ ...engine, store, jobIdOf, starterOf, ...config.server }),
     ...createChannelHandlers({ channels, notifications: store.notifications }),
     ...createSecretHandlers({ engine, catalog, webhooks: store.webhooks, config }),

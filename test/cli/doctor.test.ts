@@ -228,7 +228,7 @@ test('a secret that is not stored is named before the next run of a schedule, tr
     nightly: {
       'config.yaml': JSON.stringify({
         steps: [{ id: 'dump', job: 'dump' }],
-        schedules: [{ cron: '30 2 * * *' }],
+        schedules: [{ cron: '30 2 * * *', heartbeat: { secret: 'ping-url' } }],
         triggers: [{ job: 'hooked', on: ['success'] }],
       }),
     },
@@ -250,19 +250,31 @@ test('a secret that is not stored is named before the next run of a schedule, tr
   const users = 'nightly (schedule), nightly (trigger), hooked (webhook)';
   expect(await doctor()).toContain(
     `warn secrets pg-key is not stored, so runs will fail: ${users}; ` +
-      'pg-key is not stored in the tenant acme, so runs will fail: byhand (schedule)\n' +
-      ' → flwd secrets set pg-key; flwd secrets set pg-key --tenant acme\n',
+      'pg-key is not stored in the tenant acme, so runs will fail: byhand (schedule); ' +
+      'ping-url is not stored, so heartbeats cannot be called: nightly\n' +
+      ' → flwd secrets set pg-key; flwd secrets set pg-key --tenant acme; flwd secrets set ping-url\n',
   );
+  const detail = 'runs of schedules, triggers or webhooks need secrets that are not stored: pg-key';
+  expect(JSON.parse(await (await server.fetch('/health')).text())).toMatchObject({
+    status: 'degraded',
+    checks: { secrets: { status: 'degraded', detail } },
+  });
+  const triggers = (await flwd(dir, 'triggers', '--job', 'nightly')).stdout.replaceAll(/ +/g, ' ');
+  expect(triggers).toMatch(/ nightly no secret lacks the secret pg-key: flwd secrets set pg-key$/m);
   const listed = await schedules();
-  expect(listed).toMatch(/ nightly .* no secret lacks the secret pg-key: flwd secrets set pg-key$/m);
-  expect(listed).toMatch(/ rests .* disabled ?$/m);
+  expect(listed).toMatch(/ nightly .* no secret not yet called lacks the secret pg-key: flwd secrets set pg-key$/m);
+  expect(listed).toMatch(/ rests .* disabled - ?$/m);
 
   const stored = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value":"hunter-22"}' };
   await server.fetch('/secrets/pg-key', stored);
   await server.fetch('/secrets/pg-key?tenant=acme', stored);
-  expect(await doctor()).not.toContain('pg-key');
+  await server.fetch('/secrets/ping-url', stored);
+  expect(await doctor()).not.toMatch(/pg-key|ping-url/);
+  expect(JSON.parse(await (await server.fetch('/health')).text())).toMatchObject({
+    checks: { secrets: { status: 'ok' } },
+  });
   expect(await schedules()).not.toContain('secret');
-  expect(await schedules()).toMatch(/ nightly .* on ?$/m);
+  expect(await schedules()).toMatch(/ nightly .* on not yet called ?$/m);
 });
 
 test('schedules and webhooks that can start nothing are named, with what to do', async () => {

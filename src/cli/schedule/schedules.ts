@@ -3,7 +3,7 @@
 import { heartbeatState } from '../../client/heartbeat-words.ts';
 import { denialWords } from '../../client/schedule-denial.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { storingCommand } from '../../domain/trigger/webhook-notes.ts';
+import { lacksWords } from '../../domain/trigger/webhook-notes.ts';
 import { startWords } from '../../lib/cron/start-words.ts';
 import { defined } from '../../lib/defined.ts';
 import { shellWord } from '../../lib/shell-word.ts';
@@ -173,10 +173,7 @@ function argumentsOf({ args }: Schedule): string {
 function whyOf(schedule: Schedule): string {
   const { denied, enabled, missing_secrets: missing, last_error: lastError } = schedule;
   if (denied) return denied.detail;
-  const lacks = (enabled ? missing : []).map(
-    (secret) => `lacks the secret ${secret}: ${storingCommand(secret, schedule)}`,
-  );
-  return lacks.join('; ') || (lastError?.detail ?? '');
+  return lacksWords(enabled ? missing : [], schedule) || (lastError?.detail ?? '');
 }
 
 const styles = { success: 'good', failed: 'bad', running: 'busy', pending: 'faint', cancelled: 'faint' } as const;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { triggerFailing } from '../../domain/trigger/job-trigger.ts';
 import { isTriggersPaused } from '../../domain/trigger/paused.ts';
+import { lacksWords } from '../../domain/trigger/webhook-notes.ts';
 import { defined } from '../../lib/defined.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
@@ -71,16 +72,20 @@ function whatItFollows({ job, files, check }: Trigger): string {
   return check ? `${check.command.join(' ')}, every ${formatDuration(check.every_ms)}` : (job ?? '');
 }
 
-function whyOf({ denied, job, job_exists: exists, last_look: look, last_result: last }: Trigger): string {
+function whyOf(trigger: Trigger): string {
+  const { denied, job, job_exists: exists, missing_secrets: missing, last_look: look, last_result: last } = trigger;
   if (denied) return denied.detail;
   if (!exists) return `there is no job ${job}`;
+  if (missing.length > 0) return lacksWords(missing, { source: 'job' });
   return look?.problem ?? last?.detail ?? '';
 }
 
-function stateOf({ denied, job_exists: exists, last_look: look, last_result: last }: Trigger, output: Output) {
+function stateOf(trigger: Trigger, output: Output) {
+  const { denied, job_exists: exists, missing_secrets: missing, last_look: look, last_result: last } = trigger;
   if (denied && isTriggersPaused(denied)) return { text: 'paused', style: 'busy' } as const;
   if (denied) return { text: 'not allowed', style: 'bad' } as const;
   if (!exists) return { text: 'no such job', style: 'bad' } as const;
+  if (missing.length > 0) return { text: 'no secret', style: 'bad' } as const;
   if (look && look.problem !== null) return { text: `failing ${output.time(look.at)}`, style: 'bad' } as const;
   if (!last && look) return `nothing yet, last checked ${output.time(look.at)}`;
   return last ? resultOf(last, output) : '-';

@@ -46,9 +46,17 @@ function fixOf(type: string, id: string): string {
   return `bring the job back, or remove the webhook: flwd webhooks rm ${id}`;
 }
 
-/** Returns the command that stores the secret. A webhook or a schedule of a job file belongs to the default tenant. */
-export function storingCommand(secret: string, { source, tenant }: Pick<Webhook, 'source' | 'tenant'>): string {
-  return `flwd secrets set ${secret}${source === 'job' ? '' : ` --tenant ${tenant}`}`;
+/** What needs secrets. A schedule, trigger or webhook of a job file belongs to the default tenant. */
+type Needing = { readonly source: 'job' } | { readonly source: Webhook['source']; readonly tenant: string };
+
+/** Returns the command that stores the secret. */
+function storingCommand(secret: string, by: Needing): string {
+  return `flwd secrets set ${secret}${by.source === 'api' ? ` --tenant ${by.tenant}` : ''}`;
+}
+
+/** Names the missing secrets, and the commands that store them. Empty if no secret is missing. */
+export function lacksWords(missing: readonly string[], by: Needing): string {
+  return missing.map((secret) => `lacks the secret ${secret}: ${storingCommand(secret, by)}`).join('; ');
 }
 
 /**
@@ -63,9 +71,9 @@ export function whyOf(webhook: Webhook & { readonly last_delivery: Delivery | nu
 /** Names the secrets that the webhook lacks, and the commands that store them. Empty if it has all of them. */
 export function lackOf(webhook: Webhook): string {
   const { secrets, missing_secrets: missing } = webhook;
-  const lacks = missing.map((secret) => `lacks the secret ${secret}: ${storingCommand(secret, webhook)}`);
   const taken = missing.length > 0 ? takenWithout(missing, secrets) : undefined;
-  return [...lacks, ...(taken === undefined ? [] : [taken])].join('; ');
+  const lacks = lacksWords(missing, webhook);
+  return taken === undefined ? lacks : `${lacks}; ${taken}`;
 }
 
 /** Says why a delivery started no run. Empty if it started one. */

@@ -5,6 +5,7 @@ import { type Catalog, type CatalogEntry, entryOrNone } from '../../catalog/cata
 import type { JsonObject } from '../../domain/job.ts';
 import { secretsRefusal } from '../../domain/policy.ts';
 import { Problem } from '../../domain/problem.ts';
+import type { Store } from '../../store/open.ts';
 import type { SecretLookup } from './secret-references.ts';
 import { storedSecretsOf } from './sub-run-check.ts';
 
@@ -35,6 +36,34 @@ export function neededSecrets(entry: CatalogEntry, args: JsonObject, catalog: Ca
   const own = storedSecretsOf(job, args).names;
   if (secretsRefusal(job.id, source, own)) return new Set();
   return new Set([...own, ...stepSecretsOf(entry, catalog).map(({ name }) => name)]);
+}
+
+/** What starts runs of a job: a schedule, a trigger or a webhook. */
+export type Starter = { readonly jobId: string; readonly tenant: string; readonly args: JsonObject };
+
+export type MissingSecretsOf = (starter: Starter) => Promise<string[]>;
+
+/**
+ * Returns a function that names the secrets which runs of a starter need, but which their tenant does not have. Make
+ * one for each answer: it reads the names of a tenant's secrets only once.
+ */
+export function createMissingSecretsOf(o: {
+  readonly catalog: Catalog;
+  readonly store: { readonly secrets: Pick<Store['secrets'], 'names'> };
+}): MissingSecretsOf {
+  const namesByTenant = new Map<string, Promise<ReadonlySet<string>>>();
+  const storedIn = (tenant: string): Promise<ReadonlySet<string>> => {
+    const names = namesByTenant.get(tenant) ?? o.store.secrets.names(tenant).then((all) => new Set(all));
+    namesByTenant.set(tenant, names);
+    return names;
+  };
+  return async ({ jobId, tenant, args }) => {
+    const entry = entryOrNone(jobId, o.catalog);
+    const needed = entry ? [...neededSecrets(entry, args, o.catalog)] : [];
+    if (needed.length === 0) return [];
+    const stored = await storedIn(tenant);
+    return needed.filter((name) => !stored.has(name)).toSorted();
+  };
 }
 
 /** Looks into sub-runs of sub-runs, too. */

@@ -1,12 +1,11 @@
 // How a schedule looks now: its state, its next times, its last run and what keeps it from starting runs.
 
-import { entryOrNone } from '../../catalog/catalog.ts';
 import type { ScheduleTerms } from '../../domain/job.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Heartbeat, Schedule, ScheduleRun, ScheduleState } from '../../domain/schedule.ts';
 import { type ClockChange, nextClockChange } from '../../lib/cron/clock-change.ts';
 import { limitsOf } from '../bindings.ts';
-import { neededSecrets } from '../plan/needed-secrets.ts';
+import { createMissingSecretsOf } from '../plan/needed-secrets.ts';
 import { cursorOf } from './schedule-due.ts';
 import type { FireParts } from './schedule-fire.ts';
 import type { ScheduleList } from './schedule-list.ts';
@@ -41,16 +40,11 @@ type Parts = Pick<FireParts, 'store' | 'clock' | 'catalog'>;
 /** Returns a function that makes the views for one answer. It reads the names of a tenant's secrets only once. */
 export function createScheduleViewer(scheduleList: ScheduleList, o: Parts) {
   const { store, clock } = o;
-  const namesByTenant = new Map<string, ReadonlySet<string>>();
-  const storedIn = async (tenant: string): Promise<ReadonlySet<string>> => {
-    const names = namesByTenant.get(tenant) ?? new Set(await store.secrets.names(tenant));
-    namesByTenant.set(tenant, names);
-    return names;
-  };
+  const missingSecretsOf = createMissingSecretsOf(o);
   return async (schedule: Schedule): Promise<ScheduleView> => {
     const [lastRun] = await store.schedules.runs({ ...ever, scheduleId: schedule.id, most: 1 });
     const heartbeat = schedule.heartbeat === undefined ? undefined : await store.heartbeats.find(schedule.id);
-    const missingSecrets = await missingSecretsOf(schedule, o.catalog, storedIn);
+    const missingSecrets = await missingSecretsOf(schedule);
     return withMaker({ ...computedView(schedule, scheduleList, clock.now()), lastRun, heartbeat, missingSecrets }, o);
   };
 }
@@ -76,18 +70,6 @@ function computedView(schedule: Schedule, scheduleList: ScheduleList, nowMs: num
     nextFires,
     clockChange,
   };
-}
-
-async function missingSecretsOf(
-  { jobId, tenant, args }: Schedule,
-  catalog: Parts['catalog'],
-  storedIn: (tenant: string) => Promise<ReadonlySet<string>>,
-): Promise<string[]> {
-  const entry = entryOrNone(jobId, catalog);
-  const needed = entry ? [...neededSecrets(entry, args, catalog)] : [];
-  if (needed.length === 0) return [];
-  const stored = await storedIn(tenant);
-  return needed.filter((name) => !stored.has(name)).toSorted();
 }
 
 /** A schedule starts nothing once the token that made it has ended (ADR 0067). */

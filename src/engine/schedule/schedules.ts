@@ -23,6 +23,7 @@ import type { Created } from '../once.ts';
 import { createBackfills } from './backfills.ts';
 import type { Gap } from './missed-words.ts';
 import { createChanges } from './schedule-changes.ts';
+import { schedulesToStart } from './schedule-check.ts';
 import { type FireParts, heartbeatOf } from './schedule-fire.ts';
 import { type Fires, type FiresQuery, findFires } from './schedule-fires.ts';
 import { holdSchedule, releaseSchedule } from './schedule-hold.ts';
@@ -172,6 +173,9 @@ function createActs(scheduleList: ScheduleList, { onScheduleList, view, ...o }: 
     /** Whether all schedules of the tenant are paused; undefined while that is not known. */
     arePaused: (tenant: string): boolean | undefined =>
       scheduleList.isReady ? scheduleList.pauses.isPaused(tenant) : undefined,
+    /** The schedules that are meant to start a run. Leaves out held schedules. */
+    toStart: (): Schedule[] =>
+      schedulesToStart([...scheduleList.schedules()], { clock: o.clock, isHeld: scheduleList.tracking.isHeld }),
     /** Why all schedules of the instance are paused, or which broken jobs have schedules; null if all is well. */
     complaint(): string | null {
       if (scheduleList.pauses.byOperator) return 'scheduler.schedules_paused in flwd.yaml pauses all schedules';

@@ -1,7 +1,7 @@
 // A trigger with its job, and what the engine needs to start runs for it.
 
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
-import { entryOrNone } from '../../catalog/catalog.ts';
+import { definitionOf, entryOrNone } from '../../catalog/catalog.ts';
 import type { Snapshots } from '../../catalog/source/snapshot.ts';
 import { scheduleRefusal, triggerRefusal } from '../../domain/policy.ts';
 import type { Problem } from '../../domain/problem.ts';
@@ -52,6 +52,14 @@ export function triggersIn(catalog: Catalog): Trigger[] {
   return catalog
     .entries()
     .flatMap((entry) => entry.definition.triggers.map((trigger) => toTrigger(trigger, entry, catalog)));
+}
+
+/** The triggers that are meant to start a run. @throws Problem not-ready */
+export function triggersToStart(catalog: Catalog): Trigger[] {
+  return triggersIn(catalog).filter(
+    ({ jobId, kind, followedId, denied }) =>
+      definitionOf(jobId, catalog)?.enabled && denied === null && (kind !== 'job' || followedId !== null),
+  );
 }
 
 function toTrigger(trigger: JobTrigger, { definition, source }: CatalogEntry, catalog: Catalog): Trigger {

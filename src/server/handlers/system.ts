@@ -8,11 +8,14 @@ import { holdsScope, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Check } from '../../engine/health.ts';
+import { findMissingSecrets } from '../../engine/missing-secrets.ts';
 import type { Retention } from '../../engine/retention/retain.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Frozen } from '../../lib/frozen.ts';
+import { listSome } from '../../lib/list-some.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Store } from '../../store/open.ts';
+import { isStorageError } from '../../store/storage-error.ts';
 import type { Handlers } from '../exchange.ts';
 import type { Load } from '../limits/pressure.ts';
 import type { ServerConfig } from '../server-config.ts';
@@ -40,7 +43,7 @@ type Parts = {
   readonly hostChecks: () => Promise<readonly HostCheck[]>;
   readonly version: string;
   readonly load: Load;
-  readonly store: Pick<Store, 'artifacts' | 'size'>;
+  readonly store: Pick<Store, 'artifacts' | 'secrets' | 'size'>;
 };
 
 export function createSystemHandlers(o: Parts): SystemHandlers {
@@ -67,7 +70,7 @@ export function createSystemHandlers(o: Parts): SystemHandlers {
 
     async getHealth({ request, reply }) {
       const artifacts = await checkArtifacts({ store: o.store, quotas: o.config.persistence.artifacts });
-      const all = { ...checks(), ...artifacts };
+      const all = { ...checks(), secrets: await checkSecrets(o), ...artifacts };
       const has = (status: Check['status']): boolean => Object.values(all).some((check) => check.status === status);
       const status = has('failing') ? 'unhealthy' : has('degraded') ? 'degraded' : 'healthy';
       if (status === 'unhealthy') reply.code(503);
@@ -88,6 +91,19 @@ export function createSystemHandlers(o: Parts): SystemHandlers {
     getSystemInfo: async ({ request }) =>
       systemInfo(o, request.principal, await o.activityOf(request.principal), await o.hostChecks()),
   };
+}
+
+/** If the database cannot be read, the check of the database says so. */
+async function checkSecrets({ catalog, store, engine, config }: Parts): Promise<Check> {
+  try {
+    const missing = await findMissingSecrets({ catalog, store, ...engine, ...config.instance });
+    if (missing.length === 0) return { status: 'ok' };
+    const detail = `runs of schedules, triggers or webhooks need secrets that are not stored: ${listSome(missing)}`;
+    return { status: 'degraded', detail };
+  } catch (error) {
+    if (!isStorageError(error)) throw error;
+    return { status: 'ok' };
+  }
 }
 
 function systemInfo(

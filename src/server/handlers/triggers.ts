@@ -1,6 +1,8 @@
 // Triggers and their results.
 
+import type { Catalog } from '../../catalog/catalog.ts';
 import { holdsScope, type Principal, reachesJob } from '../../domain/principal.ts';
+import { createMissingSecretsOf, type MissingSecretsOf } from '../../engine/plan/needed-secrets.ts';
 import type { Trigger } from '../../engine/trigger/trigger-parts.ts';
 import type { Triggers } from '../../engine/trigger/triggers.ts';
 import { toTimestamp } from '../../lib/clock.ts';
@@ -12,18 +14,19 @@ import { pageOf } from './query-values.ts';
 
 export function createTriggerHandlers(o: {
   readonly triggers: Triggers;
-  readonly store: Pick<Store, 'triggers'>;
+  readonly store: Pick<Store, 'triggers' | 'secrets'>;
+  readonly catalog: Catalog;
   readonly jobIdOf: (idOrAlias: string) => string;
   readonly defaultTenant: string;
 }): Pick<Handlers, 'listTriggers' | 'listTriggerResults'> {
-  const { triggers, store } = o;
+  const { triggers, store, defaultTenant: tenant } = o;
 
-  async function toAnswer(trigger: Trigger, caller: Principal) {
+  async function toAnswer(trigger: Trigger, caller: Principal, missingSecretsOf: MissingSecretsOf) {
     const { id, jobId, condition, args, denied } = trigger;
     const readsRuns = holdsScope(caller, 'runs:read');
     const [last] = readsRuns ? await store.triggers.results(id, caller.tenant, 1) : [];
     // The result of the last check may quote the output of a script of the default tenant.
-    const look = readsRuns && [o.defaultTenant, '*'].includes(caller.tenant) ? triggers.lookOf(id) : undefined;
+    const look = readsRuns && [tenant, '*'].includes(caller.tenant) ? triggers.lookOf(id) : undefined;
     return {
       id,
       job_id: jobId,
@@ -32,6 +35,7 @@ export function createTriggerHandlers(o: {
       if: condition,
       args,
       denied: toDenial(denied),
+      missing_secrets: holdsScope(caller, 'runs:write') ? await missingSecretsOf({ ...trigger, tenant }) : [],
       last_look: look ? { at: toTimestamp(look.atMs), problem: look.problem } : null,
       last_result: last ? toResult(last) : null,
     };
@@ -45,7 +49,8 @@ export function createTriggerHandlers(o: {
         .filter((one) => reachesJob(principal, one.jobId) && (jobId === undefined || one.jobId === jobId))
         .toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
       const { page, total, nextCursor } = pageOf(matching, paging, { of: placeOf, pattern: /\0/ });
-      const listed = await Promise.all(page.map((trigger) => toAnswer(trigger, principal)));
+      const missingSecretsOf = createMissingSecretsOf(o);
+      const listed = await Promise.all(page.map((trigger) => toAnswer(trigger, principal, missingSecretsOf)));
       return { triggers: listed, total, next_cursor: nextCursor };
     },
 
