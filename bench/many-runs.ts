@@ -139,6 +139,7 @@ function runAt(createdAtMs: number, draw: () => number): RunRow {
     created_by: 'local',
     worker: 'local',
     cancel_requested_at: null,
+    cancel_requested_by: null,
     labels: JSON.stringify(labels),
     progress: null,
     error: status === 'failed' ? JSON.stringify({ message: 'The step `step_01` ended with exit code 1.' }) : null,

@@ -536,5 +536,6 @@ test('the migrations have these names and hashes of their statements, because a 
     '0040-first-revisions ca5ac14946bd4773',
     '0041-trigger-chains fb3f34d468c68f11',
     '0042-jobs-of-schedules 7b482e9e0911b3a5',
+    '0043-who-cancelled a4e9ba00d41eab59',
   ]);
 });

@@ -54,6 +54,7 @@ const fieldsOf: Readonly<Record<EventType, Fields>> = {
   'run.cancelling': {
     status: Type.Optional(literals(['pending', 'running'] as const)),
     signal: Type.Optional(Type.String({ description: 'The signal that was sent to the processes of a step' })),
+    by: Type.Optional(Type.String({ description: 'Who requested the cancel, as in `cancel_requested_by` of the run' })),
     message,
     step_id: Type.Optional(stepId),
   },

@@ -297,6 +297,9 @@ export const run = named('Run', {
   security: Type.Object({ profile: securityProfile, isolation }),
   worker: nullable(Type.String()),
   cancel_requested_at: nullable(timestamp),
+  cancel_requested_by: textOrNull(
+    'Who requested the cancel. It is `run:` and the id of a run if the parent or a newer run of the job did',
+  ),
   request_id: nullable(Type.String()),
   trace,
 });

@@ -56,6 +56,8 @@ type EventData = {
   readonly trigger?: Trigger['type'];
   /** For `run.started`: the time since the run was created. */
   readonly waited_ms?: number;
+  /** For `run.cancelling`: who requested the cancel. */
+  readonly by?: string;
   /** For `run.finished`: the time since the run started; null if it never started. */
   readonly duration_ms?: number | null;
 };

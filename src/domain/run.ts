@@ -237,6 +237,11 @@ export type Run = {
   readonly security: { readonly profile: SecurityProfile; readonly isolation: Isolation };
   readonly worker: string | null;
   readonly cancel_requested_at: string | null;
+  /**
+   * The name of the principal who requested the cancel, or `run:` and the id of a run. null if nobody did, or an
+   * earlier version of flwd stored the request.
+   */
+  readonly cancel_requested_by: string | null;
   readonly request_id: string | null;
   readonly trace: Trace;
 };

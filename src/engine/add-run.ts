@@ -4,6 +4,7 @@
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { Concurrency, JobDefinition } from '../domain/job.ts';
 import { type ChannelRule, type NotifyRule, rulesFor, type ScheduleHeartbeat } from '../domain/notification.ts';
+import { runAsRequester } from '../domain/outcome/cancel-request.ts';
 import type { Starter } from '../domain/principal.ts';
 import type { RunStatus } from '../domain/run.ts';
 import type { TraceParent } from '../domain/trigger/trace.ts';
@@ -67,7 +68,7 @@ export function createAddRun(o: {
   readonly queue: Queue;
   readonly register: RunRegister;
   readonly refusals: Pick<Refusals, 'add'>;
-  readonly cancel: (runId: string) => void;
+  readonly cancel: (runId: string, by: string) => void;
   /** The rules of flwd.yaml for notifications. */
   readonly notifyRules: readonly ChannelRule[];
   /** Resolves when the queue knows all runs. @throws Problem not-ready */
@@ -110,7 +111,7 @@ export function createAddRun(o: {
       admission.giveUp();
       throw error;
     }
-    for (const other of admission.replaced) o.cancel(other);
+    for (const other of admission.replaced) o.cancel(other, runAsRequester(id));
     return { runId: id, body };
   };
 }

@@ -1,6 +1,6 @@
 // Cancels runs. Stores the request first, so that it takes effect even after a restart.
 
-import type { Reach } from '../domain/principal.ts';
+import type { Principal } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
 import { runNotFound } from '../store/run/runs.ts';
@@ -24,11 +24,14 @@ export function createCancels(o: {
 }) {
   const { store, clock, log } = o.context;
 
-  /** Returns true if the run had not started. Such a run never starts. */
-  async function request(runId: string, isForced: boolean): Promise<boolean> {
+  /**
+   * Returns true if the run had not started. Such a run never starts.
+   * @param by undefined: the request is already stored
+   */
+  async function request(runId: string, by: string | undefined, isForced: boolean): Promise<boolean> {
     const atMs = clock.now();
     const isWithdrawn = await store.db.transact(async (tx) => {
-      await store.runs.requestCancel(tx, runId, atMs);
+      if (by !== undefined) await store.runs.requestCancel(tx, runId, { atMs, by });
       return store.runs.end(tx, runId, 'withdraw', { atMs });
     });
     if (isWithdrawn) await o.queue.remove(runId);
@@ -44,10 +47,10 @@ export function createCancels(o: {
      */
     async cancel(
       runId: string,
-      reach: Reach,
+      principal: Pick<Principal, 'name' | 'tenant' | 'jobs'>,
       { isForced }: { readonly isForced: boolean } = { isForced: false },
     ): Promise<{ readonly status: 'cancelled' | 'running' }> {
-      await store.runs.assertThere(runId, reach);
+      await store.runs.assertThere(runId, principal);
       const stored = await store.runs.execution(runId);
       if (!stored) throw runNotFound(runId);
       const { run, plan } = stored;
@@ -56,7 +59,7 @@ export function createCancels(o: {
         throw new Problem('run-already-finished', `The run '${runId}' has already ended: ${run.status}.`);
       }
       const end = o.ends.wait(runId, plan.job.cancel.graceMs + marginMs);
-      if (await request(runId, isForced)) return { status: 'cancelled' };
+      if (await request(runId, principal.name, isForced)) return { status: 'cancelled' };
       await end;
       const now = await store.runs.get(runId);
       if (now?.status === 'cancelled') return { status: 'cancelled' };
@@ -68,9 +71,12 @@ export function createCancels(o: {
       }
       return { status: 'running' };
     },
-    /** Like `cancel`, but does not wait for the end. Never throws. */
-    cancelUnwaited(runId: string, isForced = false): void {
-      o.withRetry(() => request(runId, isForced)).catch((error: unknown) => {
+    /**
+     * Like `cancel`, but does not wait for the end. Never throws.
+     * @param by undefined: the request is already stored
+     */
+    cancelUnwaited(runId: string, by?: string, isForced = false): void {
+      o.withRetry(() => request(runId, by, isForced)).catch((error: unknown) => {
         if (!o.signal.aborted) log.error({ err: error, run_id: runId }, 'a run could not be cancelled');
       });
     },

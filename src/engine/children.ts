@@ -4,6 +4,7 @@
 import { type ExpressionScope, evaluateArguments, fromOf } from '../catalog/expression/expression.ts';
 import { ExpressionError } from '../catalog/expression/expression-error.ts';
 import type { JsonObject, JsonValue } from '../domain/job.ts';
+import { byRequester, runAsRequester } from '../domain/outcome/cancel-request.ts';
 import { tighterProfile } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished, type Run } from '../domain/run.ts';
@@ -31,7 +32,7 @@ export function createChildren(o: {
   readonly hub: Hub;
   readonly planContext: PlanContext;
   readonly addRun: AddRun;
-  readonly cancel: (runId: string, isForced?: boolean) => void;
+  readonly cancel: (runId: string, by: string, isForced?: boolean) => void;
   /** Aborted when the server stops. */
   readonly signal: AbortSignal;
 }): Children {
@@ -95,7 +96,7 @@ export function createChildren(o: {
         throw error;
       }
     },
-    cancel: o.cancel,
+    cancel: (runId, parentId, isForced) => o.cancel(runId, runAsRequester(parentId), isForced),
     async end(runId, until) {
       return outcomeOfChild(await untilEnded(runId, { store, hub, signal: until }));
     },
@@ -168,7 +169,8 @@ function outcomeOfChild(run: Run): Outcome {
   const outputs = run.status === 'success' ? outputsOfResult(run.result) : {};
   const given = { exitCode: run.exit_code, result: null, outputs, openOutputs: outputs, termination: null };
   if (run.status === 'success') return { ...given, status: 'success', reason: null, message: null };
-  const what = run.status === 'cancelled' ? 'was cancelled' : `failed: ${run.error?.message ?? run.reason}`;
+  const what =
+    run.status === 'cancelled' ? `was cancelled${byRequester(run)}` : `failed: ${run.error?.message ?? run.reason}`;
   const message = `${run.run_id} of ${run.job_id} ${what}`;
   const hint = run.error?.hint;
   return {

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { outputTypeOf } from '../domain/event.ts';
+import { runAsRequester } from '../domain/outcome/cancel-request.ts';
 import type { Termination } from '../domain/run.ts';
 import type { Executor } from '../exec/executor.ts';
 import type { StoredRun } from '../store/run/runs.ts';
@@ -48,7 +49,7 @@ export async function endOrphan(
   stored: Orphan,
   why: { readonly reason: 'lost' | 'timeout'; readonly message: string },
   o: ControllerContext,
-  cancelChild: (runId: string) => void,
+  cancelChild: (runId: string, by: string) => void,
 ): Promise<void> {
   const { store, owner, worker } = o;
   const { run_id: runId, job_id: jobId, tenant } = stored.run;
@@ -74,7 +75,7 @@ export async function endOrphan(
   });
   if (!isEnded) return;
   for (const { child_run_id: childRunId, finished_at } of stored.attempts) {
-    if (childRunId !== null && finished_at === null) cancelChild(childRunId);
+    if (childRunId !== null && finished_at === null) cancelChild(childRunId, runAsRequester(runId));
   }
   o.folders.putAway(join(o.runsDir, runId), stored.plan?.job.composition ?? 'single', o.log);
 }

@@ -160,7 +160,7 @@ export function createEngine(o: EngineOptions): Engine {
     for (const controller of register.controllers()) controller.clockSet(byMs);
     reaper.clockSet(byMs);
   };
-  const cancel = (runId: string, isForced?: boolean): void => cancels.cancelUnwaited(runId, isForced);
+  const cancel = (runId: string, by: string, isForced?: boolean): void => cancels.cancelUnwaited(runId, by, isForced);
   const parts = { ...o, ...runs, context, planContext, refusals, cancel };
   const add = createAddRun({ ...parts, notifyRules: o.notifyRules ?? [], untilResumed: () => resumption.untilDone() });
   const children = createChildren({ ...parts, addRun: add, signal });
@@ -188,7 +188,7 @@ export function createEngine(o: EngineOptions): Engine {
     rotateKey: createKeyRotation(o).rotate,
     refusals,
     rerun,
-    cancel: (runId, reach, how) => cancels.cancel(runId, reach, how),
+    cancel: (runId, principal, how) => cancels.cancel(runId, principal, how),
     approve: createApprove({ store, ...runs }),
     queue: () => ({ ...shownLimits(o.limits), depth: queue.depth, running: slots.running }),
     health: createHealth({ ...o, ...o.execution, ...runs, ...own, defaultProfile: o.policy.defaultProfile }),

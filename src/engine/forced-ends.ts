@@ -23,7 +23,7 @@ const droppingMs = 2_000;
 type Parts = {
   readonly context: ControllerContext;
   readonly register: RunRegister;
-  readonly cancel: (runId: string) => void;
+  readonly cancel: (runId: string, by: string) => void;
   readonly signal: AbortSignal;
 };
 

@@ -27,7 +27,7 @@ type Parts = {
   readonly dispatcher: Pick<Dispatcher, 'starting'>;
   readonly register: RunRegister;
   readonly expireOthers: Owner['expireOthers'];
-  readonly cancel: (runId: string) => void;
+  readonly cancel: (runId: string, by?: string) => void;
   /** Starts to enforce deadlines. */
   readonly startDeadlines: () => void;
   /** Repeats the work while the disk refuses it. */

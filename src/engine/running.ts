@@ -50,7 +50,7 @@ export function createRunning(o: {
   });
   const parts = { context, queue, register, withRetry, signal };
   const cancels = createCancels({ ...parts, ends: o.ends });
-  const cancel = (runId: string): void => cancels.cancelUnwaited(runId);
+  const cancel = (runId: string, by?: string): void => cancels.cancelUnwaited(runId, by);
   const dispatcher = createDispatcher({ ...parts, cancel });
   const queueWatch = watchQueue({ queue, slots, clock, wake });
   const reaper = createReaper({

@@ -5,6 +5,7 @@
 import type { CallToolResult, ContentBlock, Tool } from '@modelcontextprotocol/server';
 import { ApiProblem } from '../client/api-problem.ts';
 import type { AnswerOf } from '../contract/operations.ts';
+import { byRequester } from '../domain/outcome/cancel-request.ts';
 import { oneLine } from '../lib/plain-text.ts';
 import { harmlessValue, mark, markedLine } from './harmless.ts';
 import type { Instance } from './instance.ts';
@@ -70,6 +71,7 @@ function factsOf(run: Run, artifacts: readonly Artifact[]) {
     status: run.status,
     reason: run.reason,
     exit_code: run.exit_code,
+    ...(run.cancel_requested_by !== null && { cancel_requested_by: oneLine(run.cancel_requested_by, mostLineChars) }),
     ...(message !== undefined && { error: markedLine(message, mostErrorChars) }),
     ...(hint !== undefined && { hint: markedLine(hint, mostErrorChars) }),
     ...(run.waiting !== null && { waiting: markedLine(run.waiting, mostErrorChars) }),
@@ -98,7 +100,7 @@ function textOf(about: ReturnType<typeof factsOf>, run: Run, lines: readonly str
   const isOver = run.finished_at !== null;
   const why = [reason, code === null ? null : `exit code ${code}`].filter((part) => part !== null).join(', ');
   return [
-    `${about.run_id} of ${about.job_id}: ${status}${why && ` (${why})`}`,
+    oneLine(`${about.run_id} of ${about.job_id}: ${status}${why && ` (${why})`}${byRequester(run)}`, mostErrorChars),
     ...(error === undefined ? [] : ['The error:', error]),
     ...(hint === undefined ? [] : ['A hint:', hint]),
     ...(waiting === undefined ? [] : ['It waits:', waiting]),

@@ -1,6 +1,7 @@
 // What a notification says about a run: a headline, the reason in a sentence, the last lines of the log, and a link.
 
 import type { NotifyEvent } from '../domain/notification.ts';
+import { byRequester } from '../domain/outcome/cancel-request.ts';
 import { stepAndMessage } from '../domain/outcome/step-and-message.ts';
 import { invariant } from '../domain/problem.ts';
 import type { Run, RunStatus } from '../domain/run.ts';
@@ -299,7 +300,7 @@ async function reasonOf(
   if (event === 'fixed')
     return `It succeeded${took}, after ${failures === 1 ? 'a failure' : `${failures} failures in a row`}.`;
   if (event === 'cancelled')
-    return took === '' ? 'It was cancelled before it started.' : `It was cancelled${took.replace('in', 'after')}.`;
+    return `It was cancelled${byRequester(run)}${took === '' ? ' before it started' : took.replace('in', 'after')}.`;
   if (event === 'waiting_approval') {
     const { approvals } = await runs.approvals({ state: 'waiting', runId: run.run_id, limit: mostApprovals });
     const open = approvals.find(({ step_id: id }) => id === stepId);
@@ -393,6 +394,7 @@ function sampleRun(at: string): Run {
     security: { profile: 'secure', isolation: sampleIsolation },
     worker: null,
     cancel_requested_at: null,
+    cancel_requested_by: null,
     request_id: null,
     trace: ownTrace(sampleId),
   };

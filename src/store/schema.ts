@@ -103,6 +103,8 @@ export type RunRow = {
   owner: string | null;
   /** Grows by 1 whenever the run is claimed or taken over; 0 before the start. */
   epoch: number;
+  /** Who requested the cancel; null if nobody did, or an earlier version of flwd stored the request (ADR 0080). */
+  cancel_requested_by: string | null;
 };
 
 /** A server that may drive runs. `lease` changes with each renewal. `host` and `renewed_at` are only shown. */

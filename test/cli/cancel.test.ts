@@ -46,6 +46,8 @@ testWith('bwrap')(
     const pending = await flwd(dir, 'cancel', '--job', 'a/', '--label', 'team=x', '--status', 'pending', '--yes');
     expect(pending).toEqual({ stdout: 'cancelled 1 run\n', stderr: '', code: 0 });
     expect(await statuses(dir, 'a/other')).toEqual(['cancelled', 'running']);
+    const [withdrawn] = await listed(dir, '--job', 'a/other', '--status', 'cancelled');
+    expect((await flwd(dir, 'runs', withdrawn?.run_id ?? '')).stdout).toMatch(/^cancel +requested .* by local$/m);
 
     const all = await flwd(dir, 'cancel', '--job', 'a/q', '--force', '--yes', '--json');
     expect(all).toMatchObject({ stderr: 'cancelled 4 runs\n', code: 0 });

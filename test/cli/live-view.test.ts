@@ -128,5 +128,5 @@ test('Ctrl-C at the terminal cancels the run, and the shell sees the exit code',
   await terminal.sees(/^ready$/m);
   await terminal.press('C-c');
   await terminal.sees(/\[130\] ready>/);
-  expect(await terminal.screen()).toMatch(/^cancelled in/m);
+  expect(await terminal.screen()).toMatch(/^cancelled by local in/m);
 });

@@ -271,7 +271,7 @@ describe('Ctrl-C', () => {
     child.kill('SIGINT');
     const { code, stdout, stderr } = await ended;
     expect({ code, stdout }).toEqual({ code: 130, stdout: 'ready\ncleaned\n' });
-    expect(stderr).toMatch(/^cancelling run_\w+; Ctrl-C again kills it\n(.*\n)*cancelled in /);
+    expect(stderr).toMatch(/^cancelling run_\w+; Ctrl-C again kills it\n(.*\n)*cancelled by local in /);
     expect(processesWith(dataDir)).toEqual([]);
   });
 

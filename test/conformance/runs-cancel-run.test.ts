@@ -72,6 +72,7 @@ test('cancelling a running run gives the answer of the reference, once the proce
     reason: null,
     finished_at: expect.any(String),
     cancel_requested_at: expect.any(String),
+    cancel_requested_by: 'local',
     termination: {
       signals: [{ signal: expect.stringMatching(/TERM/), at: expect.any(String), processes: expect.any(Number) }],
       remaining: 0,

@@ -126,6 +126,7 @@ test('a finished run has the fields of the reference, and those of this implemen
     },
     worker: expect.any(String),
     cancel_requested_at: null,
+    cancel_requested_by: null,
     left_behind: null,
     trace: { trace_id: expect.stringMatching(/^[0-9a-f]{32}$/), parent_id: null, sampled: true, state: null },
     request_id: expect.any(String),

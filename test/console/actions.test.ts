@@ -71,7 +71,7 @@ testWith(headlessChromium)(
     await expect.poll(() => ladder.textContent()).toMatch(/right: sent SIGTERM to \d/);
     await expect.poll(() => focused(page)).toBe('OL Cancel');
     await page.getByRole('button', { name: 'Kill now' }).click();
-    await page.getByText(/Cancelled after/).waitFor();
+    await page.getByText(/Cancelled by local after/).waitFor();
     await expect
       .poll(() => ladder.textContent())
       .toMatch(/^(?=.*left: sent SIGKILL)(?=.*right: sent SIGKILL).*no process is left$/);

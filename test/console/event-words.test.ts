@@ -38,6 +38,8 @@ test.each([
 test('if a cancel sends a signal, the event says that the server sent it', () => {
   const event = { id: 1, timestamp: '2026-11-30T00:00:00Z', event: 'run.cancelling' };
   expect(eventWords(event)).toEqual({ what: 'The run was asked to stop', why: '' });
+  expect(eventWords({ ...event, by: 'mara' }).what).toBe('The run was asked to stop by mara');
+  expect(eventWords({ ...event, by: 'run:run_01' }).what).toBe('The run was asked to stop by run_01');
   expect(eventWords({ ...event, step_id: 'build', signal: 'TERM', message: 'sent TERM to 2 processes' })).toEqual({
     what: 'The server sent TERM to 2 processes',
     why: '',

@@ -356,7 +356,7 @@ testWith(headlessChromium)(
     await steps.getByRole('link', { name: 'os=mac' }).click();
     await expect.poll(() => log(page).getByText('built').count()).toBe(1);
     await server.post(`/runs/${runId}/cancel`, {});
-    await page.getByText(/Cancelled after/).waitFor();
+    await page.getByText(/Cancelled by local after/).waitFor();
     await steps.getByRole('link', { name: 'ship' }).click();
     await page.getByText(/^This step did not run: /).waitFor();
   },

@@ -254,10 +254,10 @@ describe('a run', () => {
       .getByRole('button', { name: 'Cancel the run' })
       .click();
     await log(page).getByText('told to end').waitFor();
-    await page.getByText(/Cancelled after/).waitFor();
+    await page.getByText(/Cancelled by local after/).waitFor();
     await expect
       .poll(() => page.getByRole('list', { name: 'Cancel' }).textContent())
-      .toMatch(/requested.*SIGTERM to \d+ process.*no process is left/);
+      .toMatch(/requested by local.*SIGTERM to \d+ process.*no process is left/);
   });
 
   testWith(headlessChromium)('that waits for approval can be approved', async () => {

@@ -85,6 +85,7 @@ const runOf = (steps: Step[], members: Partial<Run> = {}): Run => ({
   },
   worker: null,
   cancel_requested_at: null,
+  cancel_requested_by: null,
   request_id: null,
   ...members,
 });

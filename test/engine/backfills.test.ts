@@ -7,7 +7,7 @@ import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 import { openClocked, scheduled } from './schedule-fixture.ts';
 
 const at = (time: string): number => Date.parse(time);
-const everything = { tenant: '*' };
+const everything = localPrincipal;
 const nightly = [{ cron: '0 3 * * *' }];
 /** A time at which no schedule starts anything. */
 const quiet = '2026-11-15T11:30:00Z';

@@ -30,7 +30,8 @@ async function requestCancels(root: string, runIds: readonly string[]): Promise<
     log: pino({ enabled: false }),
     onCommit: () => undefined,
   });
-  for (const runId of runIds) await store.db.transact((tx) => store.runs.requestCancel(tx, runId, Date.now()));
+  for (const runId of runIds)
+    await store.db.transact((tx) => store.runs.requestCancel(tx, runId, { atMs: Date.now(), by: 'mara' }));
   await store.close();
 }
 
@@ -197,7 +198,10 @@ test('a server that starts acts on stored cancels of runs that are running, wait
 
   const next = await openEngine(root, { limits: { globalConcurrency: 1 } });
   for (const runId of [gated, parent, child, flaky, holder, ...pending]) {
-    expect(await next.finished(runId)).toMatchObject({ status: 'cancelled' });
+    expect(await next.finished(runId)).toMatchObject({
+      status: 'cancelled',
+      cancel_requested_by: runId === child ? `run:${parent}` : 'mara',
+    });
   }
   expect(await next.store.runs.get(holder)).toMatchObject({
     termination: { remaining: 0, signals: [{ signal: 'TERM' }] },
@@ -217,7 +221,7 @@ test('a cancel that another process stored ends a running run within a second, a
   const pending = await opened.create('quick');
   const { store } = opened;
   for (const runId of [pending, holder]) {
-    await store.db.transact((tx) => store.runs.requestCancel(tx, runId, Date.now()));
+    await store.db.transact((tx) => store.runs.requestCancel(tx, runId, { atMs: Date.now(), by: 'mara' }));
   }
   expect(await opened.finished(holder)).toMatchObject({ status: 'cancelled', termination: { remaining: 0 } });
   expect(await opened.finished(pending)).toMatchObject({ status: 'cancelled', started_at: null });
@@ -245,7 +249,7 @@ test('thirty runs that ignore TERM are cancelled at once and leave no process, a
     const events = await store.journal.read({ afterId: 0, runId: run.run_id, limit: 100 });
     const told = events.filter(({ type }) => ['run.cancelling', 'step.finished', 'run.finished'].includes(type));
     expect(told).toMatchObject([
-      { type: 'run.cancelling', data: { status: 'running' } },
+      { type: 'run.cancelling', data: { status: 'running', by: 'local' } },
       {
         type: 'run.cancelling',
         data: { signal: 'TERM', step_id: 'dig', message: expect.stringMatching(/^sent TERM to \d+ processes$/) },

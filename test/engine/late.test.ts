@@ -64,7 +64,7 @@ test('a run that works longer than its job expects is reported late once, also a
   await second.engine.schedules.tick();
   await second.engine.late.tick();
   expect(await kinds(second)).toEqual([[runId, 'duration', false]]);
-  await second.engine.cancel(runId, { tenant: '*' }, { isForced: true });
+  await second.engine.cancel(runId, localPrincipal, { isForced: true });
   await second.finished(runId);
   await expect
     .poll(async () => {
@@ -344,7 +344,7 @@ test('with duration: auto, a run is late after twice the 95th percentile of ten 
   clock.forward(hourMs);
   await engine.late.tick();
   expect(await store.late.list({ limit: 10 })).toEqual([]);
-  await engine.cancel(early, { tenant: '*' }, { isForced: true });
+  await engine.cancel(early, localPrincipal, { isForced: true });
   await finished(early);
   await finished(await create('load'));
   const runId = await create('load', { wait: 'yes' });

@@ -115,8 +115,12 @@ test('on_conflict: cancel_running replaces running and waiting runs with the new
     await opened.create('keyed', { target: 'a' }),
     await opened.create('keyed', { target: 'a' }),
   ];
-  expect(await opened.finished(first)).toMatchObject({ status: 'cancelled', termination: { remaining: 0 } });
-  expect(await opened.finished(second)).toMatchObject({ status: 'cancelled' });
+  expect(await opened.finished(first)).toMatchObject({
+    status: 'cancelled',
+    cancel_requested_by: `run:${second}`,
+    termination: { remaining: 0 },
+  });
+  expect(await opened.finished(second)).toMatchObject({ status: 'cancelled', cancel_requested_by: `run:${third}` });
   await expect.poll(() => opened.messages(third)).toEqual(['held']);
   await opened.close();
 

@@ -203,7 +203,7 @@ test('a sub-run that somebody cancels fails the step that started it, and the st
   expect(await finished(parent)).toMatchObject({
     status: 'failed',
     reason: 'upstream_failed',
-    error: { step_id: 'sub', message: `${childId} of child was cancelled` },
+    error: { step_id: 'sub', message: `${childId} of child was cancelled by local` },
   });
 });
 

@@ -357,6 +357,8 @@ test('a run that takes longer than mcp.wait is returned as running, and runs_wai
   await expect.poll(going).toMatchObject({ status: 'running' });
   expect(dataOf(await call('runs_cancel', { run_id: runId }))).toEqual({ run_id: runId, status: 'cancelled' });
   expect(await finished(runId)).toMatchObject({ status: 'cancelled', created_by: 'mcp:local' });
+  const ended = await call('runs_wait', { run_id: runId });
+  expect(textOf(ended)).toContain(`${runId} of waits: cancelled by mcp:local`);
 });
 
 test('a call with wrong arguments starts nothing, and its answer names them', async () => {

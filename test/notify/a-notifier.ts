@@ -43,6 +43,8 @@ export type Opened = {
 type EndOptions = {
   readonly run?: Partial<NewRun>;
   readonly change?: Partial<RunChange>;
+  /** Who requested its cancel. */
+  readonly cancelBy?: string;
   readonly title?: string;
   /** The source of its job was untrusted when it was created. */
   readonly isUntrusted?: boolean;
@@ -139,7 +141,11 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
       await store.db.transact((tx) => store.late.add(tx, one));
       seen();
     },
-    async end(notify, move = 'fail', { run = {}, change = {}, title, isUntrusted, lines = [], notes = [] } = {}) {
+    async end(
+      notify,
+      move = 'fail',
+      { run = {}, change = {}, cancelBy, title, isUntrusted, lines = [], notes = [] } = {},
+    ) {
       const added = aRun({ createdAtMs: time.nowMs, ...run });
       const job = { ...added.plan.job, notify, ...(title !== undefined && { title }) };
       const plan = { ...added.plan, job, ...(isUntrusted && { untrustedSource: { name: 'ext', trusted: false } }) };
@@ -148,9 +154,15 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
         await moveRun(tx, store.runs, added.id, 'claim', { atMs: time.nowMs });
       });
       if (lines.length > 0) await writeLog(store, added.id, lines, notes);
-      await store.db.transact((tx) =>
-        moveRun(tx, store.runs, added.id, move, { atMs: time.nowMs + 1_500, exitCode: 3, reason: 'exit', ...change }),
-      );
+      await store.db.transact(async (tx) => {
+        if (cancelBy !== undefined) await store.runs.requestCancel(tx, added.id, { atMs: time.nowMs, by: cancelBy });
+        await moveRun(tx, store.runs, added.id, move, {
+          atMs: time.nowMs + 1_500,
+          exitCode: 3,
+          reason: 'exit',
+          ...change,
+        });
+      });
       return added.id;
     },
     close: () => (closing ??= close()),

@@ -45,6 +45,27 @@ test('after a failure, a success counts as fixed, another failure as still faili
   ]);
 });
 
+test('a message about a cancelled run says who cancelled it, if that is known', async () => {
+  const { opened, told } = await openChannel();
+  const rule = [{ on: ['cancelled'], channel: 'team' }] as const;
+  const parent = { run_id: 'run_parent', step_id: 'sub' };
+  for (const [count, more] of [
+    {},
+    { cancelBy: 'mara' },
+    { cancelBy: 'run:run_newer' },
+    { cancelBy: 'run:run_parent', run: { parent } },
+  ].entries()) {
+    await opened.end(rule, 'cancel', more);
+    await when(() => expect(told()).toHaveLength(count + 1));
+  }
+  expect(told()).toEqual([
+    ['cancelled', 'It was cancelled after 1.5s.'],
+    ['cancelled', 'It was cancelled by mara after 1.5s.'],
+    ['cancelled', 'It was cancelled by the newer run run_newer after 1.5s.'],
+    ['cancelled', 'It was cancelled by its parent run run_parent after 1.5s.'],
+  ]);
+});
+
 test('a success of a run that was created before the failed runs does not count as fixed', async () => {
   const { opened, told } = await openChannel();
   const rule = [{ on: ['failed', 'fixed', 'success'], channel: 'team' }] as const;

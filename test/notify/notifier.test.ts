@@ -53,6 +53,7 @@ test('the end of a run is sent as a signed POST that any Standard Webhooks libra
       reason: 'exit',
       error: { message: 'exit code 3', step_id: 'step_01', hint: 'allow it' },
       exit_code: 3,
+      cancel_requested_by: null,
       created_at: '2024-01-15T10:30:00.000Z',
       started_at: '2024-01-15T10:30:00.000Z',
       finished_at: '2024-01-15T10:30:01.500Z',

@@ -122,6 +122,7 @@ describe('a database file of SQLite', () => {
       ['0040-first-revisions', 'ca5ac14946bd47737035f586233fadc4cb76ec6c40cd9910ad920fc724128fb4'],
       ['0041-trigger-chains', 'fb3f34d468c68f11d4f0e95e7a1bae7957318de08b5b524679fdd012b937b046'],
       ['0042-jobs-of-schedules', '7b482e9e0911b3a507fd29b92c080b9ee15bd3c4fb2b1c63b76a56e3d37a8191'],
+      ['0043-who-cancelled', 'a4e9ba00d41eab5957c69499a8e886dad52302f242ee56462dc088cd7f7cc356'],
     ]);
   });
 

@@ -107,6 +107,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
       },
       worker: null,
       cancel_requested_at: null,
+      cancel_requested_by: null,
       request_id: null,
     });
     expect(events()).toEqual([
@@ -243,17 +244,23 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     expect(await Promise.all([move(id, 'claim'), move(id, 'claim')])).toEqual([true, false]);
   });
 
-  test('a cancellation can be requested once, and only before the run has ended', async () => {
+  test('a cancel can be requested once, and only before the run has ended; the first request counts', async () => {
     const id = await add();
-    const request = (atMs: number) => store.database.transact((tx) => store.runs.requestCancel(tx, id, atMs));
-    expect(await request(nowMs + 1_000)).toBe(true);
-    expect(await request(nowMs + 2_000)).toBe(false);
-    expect((await store.runs.get(id))?.cancel_requested_at).toBe('2024-01-15T10:30:01.000Z');
-    expect(events().at(-1)).toEqual(['run.cancelling', { status: 'pending' }]);
+    const request = (atMs: number, by: string) =>
+      store.database.transact((tx) => store.runs.requestCancel(tx, id, { atMs, by }));
+    expect(await request(nowMs + 1_000, 'mara')).toBe(true);
+    expect(await request(nowMs + 2_000, 'ops')).toBe(false);
+    expect(await store.runs.get(id)).toMatchObject({
+      cancel_requested_at: '2024-01-15T10:30:01.000Z',
+      cancel_requested_by: 'mara',
+    });
+    expect(events().at(-1)).toEqual(['run.cancelling', { status: 'pending', by: 'mara' }]);
 
     const ended = await add();
     await move(ended, 'withdraw');
-    expect(await store.database.transact((tx) => store.runs.requestCancel(tx, ended, nowMs))).toBe(false);
+    expect(await store.database.transact((tx) => store.runs.requestCancel(tx, ended, { atMs: nowMs, by: 'ops' }))).toBe(
+      false,
+    );
   });
 
   test('the reason why a run waits is announced only when it changes', async () => {
@@ -334,7 +341,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     await note();
     await store.database.transact((tx) => store.runs.setProgress(tx, id, { percent: 1, message: '' }, 1));
     await note();
-    await store.database.transact((tx) => store.runs.requestCancel(tx, id, nowMs));
+    await store.database.transact((tx) => store.runs.requestCancel(tx, id, { atMs: nowMs, by: 'ops' }));
     await note();
     await move(id, 'cancel');
     await note();

@@ -14,6 +14,7 @@ export type RunAnswer = {
   readonly exit_code: number | null;
   readonly error: { readonly message: string; readonly step_id?: string } | null;
   readonly cancel_requested_at: string | null;
+  readonly cancel_requested_by: string | null;
   readonly termination: { readonly signals: readonly { readonly signal: string }[]; readonly remaining: number } | null;
 };
 

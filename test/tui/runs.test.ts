@@ -363,7 +363,7 @@ describe('a run', () => {
     await terminal.sees(/● running/);
     await terminal.type('cy');
     await terminal.sees(/– cancelled/);
-    await terminal.sees('Cancelled by TERM: no process is left');
+    await terminal.sees('Cancelled by local with TERM: no process is left');
     await terminal.sees(/\n *r: rerun {2}l: level/);
     await terminal.type('c');
     await terminal.sees('The run has finished');
@@ -388,6 +388,6 @@ describe('a run', () => {
     await terminal.sees('Kill this run now?');
     await terminal.type('y');
     await terminal.sees(/– cancelled/);
-    await terminal.sees(/Cancelled by .*KILL/);
+    await terminal.sees(/Cancelled by local with .*KILL/);
   });
 });

@@ -6,6 +6,7 @@ import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
 import { stepLabel } from '../../client/step-label.ts';
 import { wholeWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { byRequester } from '../../domain/outcome/cancel-request.ts';
 import { isFinished } from '../../domain/run.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { lostRun, onLost } from '../session/lost-data-dir.ts';
@@ -148,7 +149,8 @@ async function cancel({ client, isEphemeral }: Session, runId: string, force: bo
 export async function describeEnd(session: Session, run: Run, output: Output): Promise<void> {
   const isGood = run.status === 'success';
   const took = run.started_at && run.finished_at ? ` in ${wholeWords(run)}` : '';
-  const word = output.paint(isGood ? 'good' : 'bad', run.status);
+  const by = run.status === 'cancelled' ? byRequester(run) : '';
+  const word = `${output.paint(isGood ? 'good' : 'bad', run.status)}${by}`;
   const why = whyFailed(run);
   const isTold = !run.exit_code || why.includes(`code ${run.exit_code}`);
   const code = isTold ? '' : ` (exit code ${run.exit_code})`;

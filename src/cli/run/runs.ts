@@ -7,6 +7,7 @@ import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
 import { stepLabel } from '../../client/step-label.ts';
 import { soFarMs, spanWords, tookWords, wholeWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { byRequester } from '../../domain/outcome/cancel-request.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { stepAndMessage } from '../../domain/outcome/step-and-message.ts';
 import { isFinished, listedStatuses } from '../../domain/run.ts';
@@ -175,6 +176,12 @@ function triesOf({ attempt, steps }: Run): string {
   return attempt > 1 && steps.length < 2 ? ` (after ${attempt} attempts)` : '';
 }
 
+/** Empty if it is not known who requested the cancel. */
+function cancelWords(run: Run, output: Output): string {
+  const by = byRequester(run);
+  return by === '' ? '' : `requested ${output.time(run.cancel_requested_at)}${by}`;
+}
+
 function whyOfStep({ approval, message, reason }: Run['steps'][number]): string {
   return approval ? answerWords(approval) : (message ?? reason ?? '');
 }
@@ -203,6 +210,7 @@ async function describeRun(
     ['late', late === undefined ? '' : { text: late, style: 'bad' }],
     ...undelivered.map((one) => ['notify', { text: undeliveredWords(one, output), style: 'bad' }] as const),
     ['waiting', run.waiting ?? ''],
+    ['cancel', cancelWords(run, output)],
     ['exit code', run.exit_code === null ? '' : String(run.exit_code)],
     ['arguments', JSON.stringify(run.args)],
     [

@@ -2,10 +2,11 @@
 
 import { type ReactNode, useEffect, useRef } from 'react';
 import { leftWords } from '../../client/left-words.ts';
+import { byRequester } from '../../domain/outcome/cancel-request.ts';
 import { isFinished } from '../../domain/run.ts';
 import { Card } from '../design/text/Card.tsx';
 import { useAnswer } from '../session/answers.tsx';
-import { clockTime, type Run } from '../words.ts';
+import { clockTime, harmless, type Run } from '../words.ts';
 import styles from './CancelProgress.module.css';
 import { type RunEvent, readRunEvents } from './run-events.ts';
 
@@ -32,7 +33,7 @@ export function CancelProgress({ run, asks }: { readonly run: Run; readonly asks
       <ol className={styles.list} aria-label="Cancel" tabIndex={-1} ref={list}>
         <li>
           <Clock at={run.cancel_requested_at} />
-          <span>requested</span>
+          <span>requested{harmless(byRequester(run))}</span>
         </li>
         {signals.map(({ at, stepId, text }, index) => (
           <li key={`${at} ${index}`}>

@@ -33,6 +33,7 @@ export type EventWords = { readonly what: string; readonly why: string };
 export function eventWords(event: RunEvent): EventWords {
   const text = (name: string): string | null => (typeof event[name] === 'string' ? event[name] : null);
   const count = (name: string): number | null => (typeof event[name] === 'number' ? event[name] : null);
+  const by = text('by');
   const step = text('step_id') ?? 'The step';
   const [tookMs, waitedMs, attempt] = [count('duration_ms'), count('waited_ms'), count('attempt') ?? 1];
   const ended = endings[text('status') ?? ''] ?? 'ended';
@@ -51,7 +52,7 @@ export function eventWords(event: RunEvent): EventWords {
     case 'run.cancelling':
       // The server also reports each signal that it sends in such an event.
       if (text('signal') !== null) return { what: `The server ${why}`, why: '' };
-      return { what: 'The run was asked to stop', why };
+      return { what: `The run was asked to stop${by === null ? '' : ` by ${by.replace('run:', '')}`}`, why };
     case 'run.finished':
       return { what: `The run ${ended}${tookMs === null ? '' : ` after ${spanWords(tookMs)}`}`, why };
     case 'step.started':

@@ -2,6 +2,7 @@
 
 import { failingStep } from '../../client/shown-steps.ts';
 import { secondsWords, spanWords, tookMs } from '../../client/took.ts';
+import { byRequester } from '../../domain/outcome/cancel-request.ts';
 import { otherFailures } from '../../domain/outcome/step-and-message.ts';
 import { isFinished } from '../../domain/run.ts';
 import { instanceName } from '../graph/instance-grid.ts';
@@ -29,7 +30,10 @@ export function runSentence(run: Run, nowMs: number): RunSentence {
     case 'success':
       return sentence('Succeeded', `in ${took}.`, othersWords(run, null));
     case 'cancelled':
-      return took === '' ? sentence('Cancelled', 'before it started.') : sentence('Cancelled', `after ${took}.`);
+      return sentence(
+        'Cancelled',
+        `${byRequester(run)} ${took === '' ? 'before it started' : `after ${took}`}.`.trim(),
+      );
     default:
       return failedSentence(run, took);
   }
@@ -40,7 +44,8 @@ function sentence(lead: string, why: string, rest = ''): RunSentence {
 }
 
 function runningSentence(run: Run, took: string): RunSentence {
-  if (run.cancel_requested_at !== null) return sentence('Being cancelled:', 'its processes were asked to stop.');
+  if (run.cancel_requested_at !== null)
+    return sentence(`Being cancelled${byRequester(run)}:`, 'its processes were asked to stop.');
   const asking = run.steps.filter(({ status, kind }) => status === 'waiting_approval' && kind !== 'group');
   const [asked] = asking;
   if (asked) {

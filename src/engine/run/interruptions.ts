@@ -35,10 +35,11 @@ function interrupt(driven: DrivenRun, advance: Advance, instance: StepInstance, 
 }
 
 /** Ends the grace periods of all steps that are being ended. */
-export function endGracePeriods({ attempts, state, services }: DrivenRun): void {
+export function endGracePeriods({ run, attempts, state, services }: DrivenRun): void {
   for (const attempt of attempts.values()) attempt.endGracePeriod();
   for (const instance of state.instances) {
-    if (instance.childRunId !== null && !hasEnded(instance)) services.children.cancel(instance.childRunId, true);
+    if (instance.childRunId !== null && !hasEnded(instance))
+      services.children.cancel(instance.childRunId, run.run_id, true);
   }
 }
 

@@ -61,7 +61,7 @@ export type Children = {
     readonly openScope: () => ExpressionScope;
     readonly secrets: RunSecrets;
   }) => Promise<string | undefined>;
-  readonly cancel: (runId: string, isForced?: boolean) => void;
+  readonly cancel: (runId: string, parentId: string, isForced?: boolean) => void;
   /** Waits for the sub-run and returns how its step ends. Rejects when `signal` is aborted. */
   readonly end: (runId: string, signal: AbortSignal) => Promise<Outcome>;
 };

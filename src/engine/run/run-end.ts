@@ -69,7 +69,7 @@ export async function abandonRun(driven: DrivenRun, runner: StepRunner, error: u
   await Promise.all(attempts.map(({ gone }) => gone));
   await runLog.close().catch(() => undefined);
   for (const { childRunId, ...instance } of driven.state.instances) {
-    if (childRunId !== null && !hasEnded(instance)) driven.services.children.cancel(childRunId);
+    if (childRunId !== null && !hasEnded(instance)) driven.services.children.cancel(childRunId, driven.run.run_id);
   }
   await writeAbandoned(driven, why);
   leave(driven);

@@ -77,7 +77,7 @@ export function createStepRunner(
       if (attempt) return attempt.interrupt(why) ? 'interrupted' : 'untouched';
       if (instance.status === 'running' && instance.kind !== 'group') {
         instance.interruption ??= why;
-        if (instance.childRunId !== null) services.children.cancel(instance.childRunId);
+        if (instance.childRunId !== null) services.children.cancel(instance.childRunId, driven.run.run_id);
         return 'interrupted';
       }
       return waits.withdraw(instance) ? 'waiting' : 'untouched';

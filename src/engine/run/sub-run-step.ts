@@ -30,7 +30,7 @@ export async function driveSubRun(driven: DrivenRun, instance: StepInstance): Pr
     const message = driven.redactor.text(error.message);
     return { ...nothingDone, status: 'failed', reason: 'start_failed', message };
   }
-  if (instance.interruption) children.cancel(instance.childRunId);
+  if (instance.interruption) children.cancel(instance.childRunId, driven.run.run_id);
   const outcome = await children.end(instance.childRunId, signal);
   if (signal.aborted) return undefined;
   return instance.interruption ? { ...outcome, ...instance.interruption } : outcome;

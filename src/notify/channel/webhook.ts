@@ -48,6 +48,7 @@ function dataOf({ run, event }: Pick<Message, 'run' | 'event'>) {
     reason: run.reason,
     error: run.error,
     exit_code: run.exit_code,
+    cancel_requested_by: run.cancel_requested_by,
     created_at: run.created_at,
     started_at: startedAt,
     finished_at: finishedAt,

@@ -1,9 +1,9 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 36;
+export const freshVersion = 37;
 export const freshSchema = `
-CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
+CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null, "cancel_requested_by" text);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
 CREATE INDEX "runs_by_source" on "runs" ("source", "created_at", "id");
 CREATE TABLE "run_plans" ("run_id" text not null primary key references "runs" ("id") on delete cascade, "plan" text not null, "sealed" text, "notify" text);

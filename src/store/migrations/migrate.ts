@@ -41,6 +41,7 @@ import { watchedFiles } from './0039-watched-files.ts';
 import { firstRevisions } from './0040-first-revisions.ts';
 import { triggerChains } from './0041-trigger-chains.ts';
 import { jobsOfSchedules } from './0042-jobs-of-schedules.ts';
+import { whoCancelled } from './0043-who-cancelled.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** All migrations, in order. The version of a database is the number of migrations that were applied to it. */
@@ -81,6 +82,7 @@ export const migrations: readonly Migration[] = [
   firstRevisions,
   triggerChains,
   jobsOfSchedules,
+  whoCancelled,
 ];
 
 /** @throws StartError if the database is from a newer flwd */

@@ -126,5 +126,6 @@ function toRow(run: NewRun): RunRow {
     concurrency_limit: run.concurrency.limit,
     owner: null,
     epoch: 0,
+    cancel_requested_by: null,
   };
 }

@@ -190,10 +190,15 @@ export async function touchRun(
   return run !== undefined;
 }
 
-export async function requestCancel(tx: Transaction, id: string, atMs: number): Promise<boolean> {
+/** Stores the first request to cancel the run. Returns false if there was one before, or the run has ended. */
+export async function requestCancel(
+  tx: Transaction,
+  id: string,
+  { atMs, by }: { readonly atMs: number; readonly by: string },
+): Promise<boolean> {
   const run = await tx.db
     .updateTable('runs')
-    .set((eb) => ({ cancel_requested_at: atMs, version: eb('version', '+', 1) }))
+    .set((eb) => ({ cancel_requested_at: atMs, cancel_requested_by: by, version: eb('version', '+', 1) }))
     .where('id', '=', id)
     .where('status', 'in', ['pending', 'running'])
     .where('cancel_requested_at', 'is', null)
@@ -201,7 +206,7 @@ export async function requestCancel(tx: Transaction, id: string, atMs: number): 
     .executeTakeFirst();
   if (!run) return false;
   const { job_id: jobId, tenant, status } = run;
-  tx.emit({ type: 'run.cancelling', runId: id, jobId, tenant, data: { status } });
+  tx.emit({ type: 'run.cancelling', runId: id, jobId, tenant, data: { status, by } });
   return true;
 }
 

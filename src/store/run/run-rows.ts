@@ -136,6 +136,7 @@ export function toRun(row: RunRow, steps: readonly StepRow[]): Run {
     left_behind: parseOrNull(row.left_behind),
     worker: row.worker,
     cancel_requested_at: toTimestampOrNull(row.cancel_requested_at),
+    cancel_requested_by: row.cancel_requested_by,
   };
 }
 

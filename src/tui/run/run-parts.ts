@@ -9,6 +9,7 @@ import { isKept, keptWords } from '../../client/shown-steps.ts';
 import { stepLabel } from '../../client/step-label.ts';
 import { tookWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { byRequester } from '../../domain/outcome/cancel-request.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
 import { type Colour, cells, line, type Span } from '../line.ts';
@@ -83,10 +84,12 @@ function sentenceOf(run: RunAnswer): Span {
   return { text: args === '{}' ? '' : `args ${args}`, colour: 'gray' };
 }
 
-function cancelWords({ termination }: RunAnswer): string {
-  if (!termination) return 'Cancelled before it started';
+function cancelWords(run: RunAnswer): string {
+  const { termination } = run;
+  const by = byRequester(run);
+  if (!termination) return `Cancelled${by} before it started`;
   const signals = termination.signals.map(({ signal }) => signal).join(', ');
-  return `Cancelled${signals === '' ? '' : ` by ${signals}`}: ${leftWords(termination)}`;
+  return `Cancelled${by}${signals === '' ? '' : ` with ${signals}`}: ${leftWords(termination)}`;
 }
 
 /** @param steps - the steps of the run in the order in which they are shown */
