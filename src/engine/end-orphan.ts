@@ -74,6 +74,7 @@ export async function endOrphan(
     return store.runs.end(tx, runId, 'fail', { reason, error: { message }, termination, atMs, epoch });
   });
   if (!isEnded) return;
+  o.log.warn({ run_id: runId, job_id: jobId, reason, error: message }, 'a run failed');
   for (const { child_run_id: childRunId, finished_at } of stored.attempts) {
     if (childRunId !== null && finished_at === null) cancelChild(childRunId, runAsRequester(runId));
   }

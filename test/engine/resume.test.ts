@@ -461,5 +461,8 @@ test('after a restore, a run that was running or awaiting approval at the backup
       error: { message: 'it was running when the backup was made' },
       steps: [{ status: 'failed', reason: 'lost', attempt: 1 }],
     });
+    await expect
+      .poll(() => next.log)
+      .toContainEqual(expect.objectContaining({ msg: 'a run failed', run_id: runId, reason: 'lost' }));
   }
 });
