@@ -69,12 +69,19 @@ async function folderOfUser() {
   return folder;
 }
 
-/** Runs this file again with the Node of the checkout, and passes on signals, exit code and output. */
+/**
+ * Runs this file again with the Node of the checkout, and passes on signals, exit code and output. If setpriv is
+ * installed, a SIGKILL of this process also ends the other one.
+ */
 async function startWithAnotherNode() {
+  const { existsSync } = await builtin('fs');
   const node = await besideMe('../node_modules/node/bin/node');
-  if (!(await builtin('fs')).existsSync(node)) return refuse();
+  if (!existsSync(node)) return refuse();
   const { spawn } = await builtin('child_process');
-  const child = spawn(node, [await ownPath(), ...words], { stdio: 'inherit' });
+  const setpriv = '/usr/bin/setpriv';
+  const guard = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'TERM'] : [];
+  const [program, ...rest] = [...guard, node, await ownPath(), ...words];
+  const child = spawn(program, rest, { stdio: 'inherit' });
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {

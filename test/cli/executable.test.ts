@@ -3,6 +3,8 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { expect, test } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { processesWith } from '../support/processes.ts';
 import { createFolder, type Started, start, startNode } from './terminal.ts';
 
 /** The executable of the checkout. */
@@ -33,6 +35,15 @@ test('a server that runs on that other Node receives signals, and its exit code 
   await prints(/listening on/);
   child.kill('SIGTERM');
   expect((await ended).code).toBe(0);
+});
+
+testWith('setpriv')('a server that runs on that other Node stops when the first process is killed', async () => {
+  const dir = createFolder();
+  const args = ['serve', '--bind', '127.0.0.1:0', '--data-dir', join(dir, '.flwd')];
+  const { child, prints } = startOnNode20(dir, bin, ...args);
+  await prints(/listening on/);
+  child.kill('SIGKILL');
+  await expect.poll(() => processesWith(dir), { timeout: 20_000 }).toEqual([]);
 });
 
 test('if Node is too old and there is no other, flwd says which version it needs and how to get it', async () => {
