@@ -129,7 +129,6 @@ test('an import proposes the permissions that the script of a line needs, and ne
   expect(drafts[0]?.files[0]?.text).toContain(`\nenv:\n  HOME: ${home}\n`);
   expect(drafts[0]?.notes).toEqual([
     'flock became `concurrency: {limit: 1, on_conflict: reject}`: a run that begins while another is in progress is rejected',
-    'the sandbox does not show /var/lock/m.lock: remove the lock, which `concurrency` replaces',
     `create ${home}/new.log before the first run`,
   ]);
 });

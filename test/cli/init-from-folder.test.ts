@@ -60,7 +60,6 @@ test('each script becomes a job, and the report says what it left out, what the 
     '  to do: line 7: ssh finds no keys in a sandbox: docs/guides/ssh-keys.md shows how to give the job a key of its own',
     '  to do: line 9: a job cannot become another user with sudo: remove sudo, and give the user of the server the rights that the command needs, or name the other user in run_as',
     '  to do: line 10: crontab cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
-    '  to do: line 7: a sandbox does not show /var/lock/mirror.lock: remove the lock from the script; concurrency in config.yaml replaces it',
     '  red.sh: the file name red.sh does not work in a job: rename the script, with A to Z, a to z, 0 to 9 and _ . + @ - only',
     '  .git: hidden',
     '  README: not executable, and has no #! line',

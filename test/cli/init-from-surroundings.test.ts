@@ -222,3 +222,22 @@ test('flwd init --from names programs and scripts that the host does not have, a
   expect(secure.stderr).toContain('  line 3: /srv/no-such-folder/after.sh does not exist\n');
   expect(secure.stderr).not.toContain('read /srv');
 });
+
+test('a script that takes a lock does its work in a job, too', async () => {
+  const dir = createFolder();
+  const guard = '{ echo "already running"; exit 0; }';
+  writeFiles(dir, {
+    'opened.sh': `#!/bin/bash\nexec 9>/var/lock/x.lock\nflock -n 9 || ${guard}\necho working\n`,
+    'waiting.sh': `#!/bin/sh\nflock -w 5 /run/lock/x.lock -c 'echo working'\n`,
+    'made.sh': `#!/bin/sh\nmkdir /run/lock/x.d 2> /dev/null || ${guard}\ntrap 'rmdir /run/lock/x.d' EXIT\necho working\n`,
+  });
+  for (const [script, concurrency] of [
+    ['opened', '\nconcurrency: { limit: 1, on_conflict: reject }\n'],
+    ['waiting', '\nconcurrency: { limit: 1, on_conflict: queue }\n'],
+    ['made', 'To do: line 2: each run has its own /run/lock, so /run/lock/x.d does not keep two runs apart'],
+  ] as const) {
+    await flwd(dir, 'init', '--from', `${script}.sh`);
+    expect(await configOf(dir, script)).toContain(concurrency);
+    expect(await flwd(dir, 'run', script, '--quiet')).toMatchObject({ code: 0, stdout: 'working\n' });
+  }
+});

@@ -340,6 +340,12 @@ describe('a hint is given for a program', () => {
       'conf.ini: line 12: user: not found',
     ];
     for (const line of others) expect(hintOfSuccess(line)).toBeUndefined();
+    expect(
+      hintOfSuccess('/job/run.sh: line 3: /srv/x/lock: No such file or directory', 'flock: 9: Bad file descriptor'),
+    ).toBe(
+      'the script could not open its lock file, so perhaps it did nothing: remove the lock from the script, and use ' +
+        '`concurrency: {limit: 1}` in config.yaml',
+    );
   });
 
   test('that exists but cannot work in a sandbox', () => {

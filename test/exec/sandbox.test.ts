@@ -81,10 +81,22 @@ describe('a secure job', () => {
     writeFileSync(join(elsewhere, 'file'), 'of the host');
     const { lines, spec } = await run(`
       echo /* | tr ' ' '\\n' | grep -vE '^/lib(32|64|x32)?$'
-      for path in /etc/shadow /etc/gshadow /etc/sudoers /root /home /var /sys ${elsewhere}; do
+      for path in /etc/shadow /etc/gshadow /etc/sudoers /root /home /var/lib /sys ${elsewhere}; do
         if [[ -e $path ]]; then echo "sees $path"; fi
       done`);
-    expect(lines).toEqual(['/bin', '/dev', '/etc', '/job', '/proc', '/run', '/sbin', '/tmp', '/usr', '/workspace']);
+    expect(lines).toEqual([
+      '/bin',
+      '/dev',
+      '/etc',
+      '/job',
+      '/proc',
+      '/run',
+      '/sbin',
+      '/tmp',
+      '/usr',
+      '/var',
+      '/workspace',
+    ]);
     expect(existsSync(spec.attemptDir)).toBe(true);
     const inside = await run(`[[ ! -e ${spec.attemptDir} && ! -e ${spec.snapshotDir} ]]`);
     expect(inside.end).toEqual(succeeded);
@@ -92,7 +104,7 @@ describe('a secure job', () => {
 
   test('can write to its workspace and to a private /tmp, and nowhere else', async () => {
     const { end, lines, spec } = await run(`
-      for path in / /usr /etc /job /run /run/flwd /run/flwd/in /run/flwd/bin /run/flwd/secrets /dev /proc; do
+      for path in / /usr /etc /job /var /run /run/flwd /run/flwd/in /run/flwd/bin /run/flwd/secrets /dev /proc; do
         if touch $path/new 2>/dev/null; then echo "wrote to $path"; fi
       done
       echo kept > kept; echo gone > /tmp/flwd-private-${process.pid}; echo x > /dev/shm/x; echo x > /run/flwd/out/extra

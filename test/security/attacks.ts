@@ -117,7 +117,7 @@ hidden = ['/etc/shadow',
           '/etc/ssl/private',
           '/root',
           '/home',
-          '/var',
+          '/var/lib',
           '/boot',
           '/sys'] + host['hidden']
 for path in hidden:
@@ -163,7 +163,7 @@ say(tried(os.chown, '/workspace', 0, 0) == 'done')`,
   devices: {
     script: `
 for kind, number in ((stat.S_IFCHR, (1, 1)), (stat.S_IFBLK, (254, 0)), (stat.S_IFCHR, (10, 229)), (stat.S_IFCHR, (1, 3))):
-    for folder in ('/workspace', '/tmp', '/dev/shm', '/run/flwd/out'):
+    for folder in ('/workspace', '/tmp', '/dev/shm', '/run/lock', '/run/flwd/out'):
         outcome = tried(os.mknod, folder + '/device', kind | 0o666, os.makedev(*number))
         if outcome != 'EPERM': say(folder, number, outcome)
 say(sorted(os.listdir('/dev')))
@@ -216,10 +216,10 @@ say(os.WCOREDUMP(os.waitpid(child, 0)[1]), [name for name in os.listdir('/worksp
   },
   'memory that nobody counts': {
     script: `
-for path in ('/tmp', '/dev/shm'):
+for path in ('/tmp', '/dev/shm', '/run/lock'):
     room = os.statvfs(path)
     say(path, room.f_frsize * room.f_blocks)`,
     config: { permissions: { resources: { memory: '256MiB' } } },
-    finds: ['/tmp 268435456', '/dev/shm 268435456'],
+    finds: ['/tmp 268435456', '/dev/shm 268435456', '/run/lock 268435456'],
   },
 };

@@ -49,7 +49,7 @@ while True:
     memory: attackJob(`hog = []\nwhile True: hog.append(b'x' * 2 ** 20)`, limited({ memory: '128MiB' })),
     'memory-as-files': attackJob(
       `
-for folder in ('/tmp', '/dev/shm'):
+for folder in ('/tmp', '/dev/shm', '/run/lock'):
     with open(folder + '/fill', 'wb') as file:
         try:
             while True: file.write(b'x' * 2 ** 20)

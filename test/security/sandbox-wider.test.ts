@@ -115,7 +115,7 @@ describe.each(users)('if the server runs as $user,', async ({ runsAs, as }) => {
     });
 
     test('cannot reach the sockets of system services', async () => {
-      expect(await found('permissive/services')).toEqual(['set()', 'False']);
+      expect(await found('permissive/services')).toEqual(["{'lock'}", 'False']);
     });
 
     test('sees only its own processes', async () => {

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { hostNeedOf } from '../../domain/host-needs.ts';
 import { grantConflict } from '../../domain/policy.ts';
 import { isTooWide } from '../init/path-requests.ts';
-import { isInSandbox, type Place, plainText } from '../init/place.ts';
+import { isInSandbox, isLockFolder, type Place, plainText } from '../init/place.ts';
 import { shellUses } from '../init/shell-uses.ts';
 import type { Lock, Uses } from '../init/uses.ts';
 import { usesOfCall } from './called-script.ts';
@@ -22,7 +22,7 @@ export type CommandNeeds = {
   readonly scripts: readonly string[];
   /** The command, or a script that it calls, takes a lock, so that no two runs of it work at once. */
   readonly lock: Lock | undefined;
-  /** The files that the command writes in the host's folders for locks. */
+  /** The files that the command writes in /run and /var/lock. */
   readonly hidden: readonly string[];
   readonly notes: readonly string[];
 };
@@ -47,7 +47,7 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
   });
   const ofScripts = called.flatMap(({ uses }) => uses.files);
   const written = placesOf('write', [...files, ...ofScripts]);
-  const wanted = written.filter(({ path }) => !isLockFolder.test(path)).map((place) => granted(place, around));
+  const wanted = written.filter(({ path }) => !isOfRun(path)).map((place) => granted(place, around));
   const write = widest(wanted.filter((path) => isGrantable(path, around)));
   const read = [...pathsOf('read', files), ...pathsOf('read', ofScripts).filter(statOf)];
   const lock = ownLock ?? called.find(({ uses }) => uses.lock !== undefined)?.uses.lock;
@@ -64,7 +64,7 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
     scripts: called.map(({ path }) => path),
     isHomeUsed: ofScripts.some(({ place }) => place.isOfHome),
     lock,
-    hidden: written.filter(({ path }) => isLockFolder.test(path)).map(({ path }) => path),
+    hidden: written.filter(({ path }) => isOfRun(path)).map(({ path }) => path),
     notes: [
       ...[...missing, ...called.flatMap(({ uses }) => uses.missing)].map(({ text }) => text),
       ...notesOf([...programs, ...called.flatMap(({ uses }) => uses.programs)]),
@@ -75,8 +75,10 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
   };
 }
 
-/** The host's folders for locks, which the sandbox does not show. */
-const isLockFolder = /^(?:\/var)?\/(?:run|lock)(?:\/|$)/;
+/** Whether a path is in the folders in which the host's programs keep their locks and PID files. */
+function isOfRun(path: string): boolean {
+  return /^(?:\/var)?\/run(?:\/|$)/.test(path) || isLockFolder.test(path);
+}
 
 /** @param isShared another job takes the lock as well, so `concurrency` does not replace it */
 export function notesOfHidden({ hidden, lock }: CommandNeeds, isShared: boolean): string[] {
@@ -84,7 +86,13 @@ export function notesOfHidden({ hidden, lock }: CommandNeeds, isShared: boolean)
     lock === undefined
       ? ': `concurrency: { limit: 1, on_conflict: reject }` replaces a lock file'
       : ': remove the lock, which `concurrency` replaces';
-  return hidden.map((path) => `the sandbox does not show ${path}${isShared ? '' : instead}`);
+  return hidden
+    .filter((path) => lock === undefined || !isLockFolder.test(path))
+    .map((path) =>
+      isLockFolder.test(path)
+        ? `each run has its own /run/lock, so ${path} does not keep two runs apart: if it is a lock, write \`concurrency: { limit: 1, on_conflict: reject }\``
+        : `the sandbox does not show ${path}${isShared ? '' : instead}`,
+    );
 }
 
 /** Says what replaces the lock of a command. @param isShared another job takes the lock, too */
@@ -95,7 +103,7 @@ export function noteOfLock({ onConflict, waits, file }: Lock, isShared: boolean)
       ? ''
       : `; \`timeouts: {queue: ${waits}s}\` lets the run stop waiting after the same time as flock`;
   const grant =
-    isShared || file === undefined || isInSandbox(file) || isLockFolder.test(file)
+    isShared || file === undefined || isInSandbox(file) || isOfRun(file)
       ? ''
       : `; without flock, the job does not need to write to ${file}`;
   return `flock became \`concurrency: {limit: 1, on_conflict: ${onConflict}}\`: a run that begins while another is in progress ${meanwhile}${limit}${grant}`;

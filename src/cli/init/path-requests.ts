@@ -4,7 +4,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { shellWord } from '../../lib/shell-word.ts';
-import { isInSandbox } from './place.ts';
+import { isInSandbox, isLockFolder } from './place.ts';
 import type { ScriptArgument } from './script-arguments.ts';
 import type { FileUse, Note, Uses } from './uses.ts';
 
@@ -63,7 +63,17 @@ function requestsOfPath(
   const { kind, place, line, by } = use;
   const isQuestion = /^(?:\[|\[\[|test|for)$/.test(by);
   if (place.path === '/' || (isQuestion && !existsSync(place.path))) return [];
-  if (/^\/(?:run|var\/run|var\/lock)(?:\/|$)/.test(place.path)) {
+  if (isLockFolder.test(place.path)) {
+    if (kind === 'write' && lock === undefined)
+      remarks.notes.set(place.path, {
+        text:
+          `line ${line}: each run has its own /run/lock, so ${place.path} does not keep two runs apart: if it is a lock, ` +
+          'write concurrency: { limit: 1, on_conflict: reject } into config.yaml',
+        fineIn: 'disabled',
+      });
+    return [];
+  }
+  if (/^\/(?:var\/)?run(?:\/|$)/.test(place.path)) {
     if (!isQuestion)
       remarks.notes.set(place.path, {
         text:

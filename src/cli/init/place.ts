@@ -71,6 +71,9 @@ export function workspaceFile(text: string): string | undefined {
   return /^[\w+@][\w.+@-]*(?:\/[\w+@][\w.+@-]*)*$/.test(name) && /[A-Za-z]/.test(name) ? name : undefined;
 }
 
+/** The folder for locks. Each run has its own, so a lock in it does not keep two runs apart. */
+export const isLockFolder = /^\/(?:var|run)\/lock(?:\/|$)/;
+
 /**
  * Whether every job sees this path without asking for it, such as `/usr`, or has its own file or folder there, such as
  * `/tmp`.

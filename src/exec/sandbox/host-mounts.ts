@@ -95,7 +95,9 @@ function profileMounts({ profile, network, scratchBytes }: HostView): readonly s
     return [...wholeHost('--ro-bind-try', ['dev', 'proc', 'tmp'], runMounts()), ...kernelMounts(scratchBytes)];
   systemMounts ??= [...systemFolderMounts(), ...etcMounts(etcEntries)];
   const forNetwork = network === 'all' ? etcMounts(['resolv.conf']) : [];
-  return [...systemMounts, ...forNetwork, ...kernelMounts(scratchBytes)];
+  // The folder has the same two names as on the host.
+  const varLock = [...folder('/var'), '--symlink', '../run/lock', '/var/lock'];
+  return [...systemMounts, ...forNetwork, ...kernelMounts(scratchBytes), ...varLock];
 }
 
 /** Shows programs and their libraries, read-only. */
@@ -112,6 +114,8 @@ function kernelMounts(scratchBytes: number): string[] {
     ['--proc', '/proc', '--dev', '/dev'],
     [...memoryFolder('/dev/shm', '1777', scratchBytes), '--remount-ro', '/dev'],
     memoryFolder('/tmp', '1777', scratchBytes),
+    // Many scripts end with success if they cannot create their lock file. `concurrency` keeps runs apart.
+    [...folder('/run'), ...memoryFolder('/run/lock', '1777', scratchBytes)],
   ].flat();
 }
 

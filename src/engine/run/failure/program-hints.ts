@@ -71,8 +71,19 @@ export function hintForProgram(line: string, failed: FailedAttempt): string | un
 const notFoundByShell =
   /: line \d+: ([\w.+-]+): command not found$|^(?:(?:\S*\/)?(?:da)?sh|\S*\.sh|\/job\/\S+): \d+: ([\w.+-]+): not found$/;
 
-/** Names a program that a script did not find, if the script continued and succeeded, as with `rsync … || true`. */
+/** What flock(1) prints if the shell or flock itself could not open the lock file. */
+const lockNotOpened = /^flock: (?:\d+: Bad file descriptor$|cannot open lock file )/;
+
+/**
+ * Names a program that a script did not find, if the script continued and succeeded, as with `rsync … || true`. Also
+ * notices a lock that could not be taken, as with `flock -n 9 || exit 0`.
+ */
 export function hintForSuccess(found: Pick<FailedAttempt, 'lines' | 'isolation'>): string | undefined {
+  if (found.lines.own.some((one) => lockNotOpened.test(one)))
+    return (
+      'the script could not open its lock file, so perhaps it did nothing: remove the lock from the script, and use ' +
+      '`concurrency: {limit: 1}` in config.yaml'
+    );
   const line = found.lines.own.findLast((one) => notFoundByShell.test(one)) ?? '';
   const [, ofBash, name = ofBash] = notFoundByShell.exec(line) ?? [];
   if (name === undefined) return undefined;
