@@ -1,5 +1,7 @@
 // The screens of runs and their logs at a terminal. On one of the servers, the tests decide what the runs do.
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { testWith } from '../support/host.ts';
@@ -20,7 +22,7 @@ const executing = await startServing({
     'demo/steps': {
       'config.yaml': JSON.stringify({
         steps: [
-          { id: 'fetch', command: ['bash', '-c', 'echo fetched; sleep 4'] },
+          { id: 'fetch', command: ['bash', '-c', 'echo fetched; until [[ -e go ]]; do sleep 0.1; done'] },
           { id: 'clean', needs: ['fetch'], command: ['bash', '-c', 'echo cleaned; exit 3'] },
           { id: 'load', needs: ['clean'], command: ['echo', 'loaded'] },
         ],
@@ -109,9 +111,9 @@ testWith('tmux')('the list of runs has the figures of today above it if the term
 testWith('tmux')('the list of jobs shows the status of each last run', async () => {
   const terminal = await openTui(executing.url);
   const look = await terminal.sees(/❯ demo\/long *$/m);
-  expect(look).not.toMatch(/demo\/steps +[✓✗]/);
-  await executing.post('/runs', { job_id: 'demo/steps' });
-  await terminal.sees(/demo\/steps +✗$/m);
+  expect(look).not.toMatch(/demo\/zones +[✓✗]/);
+  await executing.post('/runs', { job_id: 'demo/zones' });
+  await terminal.sees(/demo\/zones +✗$/m);
 });
 
 describe('the log of a run', () => {
@@ -266,11 +268,12 @@ describe('a run', () => {
     await terminal.press('Down', 'Enter');
     await terminal.sees('Starts at once');
     await terminal.press('Enter');
-    await terminal.sees(/● fetch +[\d.]+ m?s[\s\S]*○ clean[\s\S]*○ load/);
+    const screen = await terminal.sees(/● fetch +[\d.]+ m?s[\s\S]*○ clean[\s\S]*○ load/);
     await terminal.sees('fetched');
-    const screen = await terminal.sees(/✓ fetch[\s\S]*✗ clean[\s\S]*· load/);
-    expect(await terminal.sees(/✗ failed/)).toContain('clean: exited with code 3');
     const [, runId] = /run_(\w+)/.exec(screen) ?? [];
+    writeFileSync(join(executing.root, 'data/runs', `run_${runId}`, 'workspace/go'), '');
+    await terminal.sees(/✓ fetch[\s\S]*✗ clean[\s\S]*· load/);
+    expect(await terminal.sees(/✗ failed/)).toContain('clean: exited with code 3');
     await terminal.sees(/I clean cleaned$/m);
     await terminal.press('Tab');
     await terminal.sees(/❯ ✓ fetch/);
