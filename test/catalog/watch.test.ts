@@ -322,7 +322,7 @@ test('a closed catalog reports nothing more and lets the process end', async () 
     console.log(catalog.entries().length);
   `;
   const ended = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    timeout: 50_000,
+    timeout: 120_000,
     encoding: 'utf8',
   });
   expect(ended).toMatchObject({ status: 0, stdout: '1\n' });
@@ -356,7 +356,7 @@ test.skipIf(!canLimit).each([
     writeFileSync(root + '/z/config.yaml', 'command: [tar]\\n');
     chmodSync(root + '/f/tool', 0o755);
     rmSync(root + '/d', { recursive: true });
-    const until = Date.now() + 40_000;
+    const until = Date.now() + 100_000;
     const shown = () => catalog.entries().map(({ definition }) => definition.id + (definition.title ?? '')).join();
     while (shown() !== 'a,b,c,eEdited,f,z' && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
     console.log(shown());
@@ -365,7 +365,7 @@ test.skipIf(!canLimit).each([
   const { stdout } = spawnSync(
     'unshare',
     [...limitOf(name, most), process.execPath, '--input-type=module', '-e', script],
-    { timeout: 50_000, encoding: 'utf8' },
+    { timeout: 120_000, encoding: 'utf8' },
   );
   expect(stdout.match(/inotify limit reached/g)).toHaveLength(1);
   expect(stdout).toContain(advice);
