@@ -1,5 +1,6 @@
 // What a notification says about a run: a headline, the reason in a sentence, the last lines of the log, and a link.
 
+import { whoMayAnswer } from '../domain/access/who-may-answer.ts';
 import type { NotifyEvent } from '../domain/notification.ts';
 import { byRequester } from '../domain/outcome/cancel-request.ts';
 import { stepAndMessage } from '../domain/outcome/step-and-message.ts';
@@ -305,7 +306,8 @@ async function reasonOf(
     const { approvals } = await runs.approvals({ state: 'waiting', runId: run.run_id, limit: mostApprovals });
     const open = approvals.find(({ step_id: id }) => id === stepId);
     const until = open?.deadline ? ` until ${zonedTime(Date.parse(open.deadline), timezone)}` : '';
-    return `The step ${stepId} waits for an approval${until}${open?.question ? `: ${open.question}` : '.'}`;
+    const by = open ? ` by ${whoMayAnswer(open)}` : '';
+    return `The step ${stepId} waits for an approval${by}${until}${open?.question ? `: ${open.question}` : '.'}`;
   }
   const { error } = run;
   const why = plainText(error ? stepAndMessage(error) : 'the run failed').replace(/[.\s]+$/, '');
@@ -326,7 +328,11 @@ function commandOf({ notification: { event, runId, stepId }, run }: Report): str
   // The reason has the command that starts the run.
   if (event === 'missed') return null;
   if (runId === null) return `flwd runs --job ${shellWord(run.job_id)}`;
-  return event === 'waiting_approval' ? `flwd approve ${runId} ${shellWord(stepId ?? '')}` : `flwd logs ${runId}`;
+  if (event === 'waiting_approval') {
+    const step = `${runId} ${shellWord(stepId ?? '')}`;
+    return `flwd approve ${step}, or flwd deny ${step}`;
+  }
+  return `flwd logs ${runId}`;
 }
 
 /** Leaves out the time in which the run waited for an approval. */

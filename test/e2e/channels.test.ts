@@ -149,7 +149,7 @@ test('a run that waits for an approval is reported once, with its question, and 
   expect(JSON.parse(receiver.received[0]?.body ?? '')).toMatchObject({
     title: 'ship waits for an approval',
     message: expect.stringMatching(
-      `^The step go waits for an approval until \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d(:\\d\\d)? UTC: Ship it\\?\n\nWaiting on ${hostname()} since .* UTC, started by local through the API\\.\n\nOn ${hostname()}: flwd approve ${runId} go$`,
+      `^The step go waits for an approval by anyone with runs:approve until \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d(:\\d\\d)? UTC: Ship it\\?\n\nWaiting on ${hostname()} since .* UTC, started by local through the API\\.\n\nOn ${hostname()}: flwd approve ${runId} go, or flwd deny ${runId} go$`,
     ),
   });
   await expect.poll(() => Date.now() - askedAtMs).toBeGreaterThan(2_000);

@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
+import { whoMayAnswer } from '../../domain/access/who-may-answer.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
@@ -129,15 +130,6 @@ async function printApprovals(
   );
   if (total > approvals.length)
     output.say(`showing ${approvals.length} of ${isExact ? '' : 'at least '}${total}; --limit shows more`);
-}
-
-function whoMayAnswer({
-  by,
-  not_by_starter: notByStarter,
-  created_by: starter,
-}: Pick<Approval, 'by' | 'not_by_starter' | 'created_by'>): string {
-  const all = by?.join(', ') ?? 'anyone with runs:approve';
-  return notByStarter && (by?.includes(starter) ?? true) ? `${all} except ${starter}` : all;
 }
 
 function answerWords(answer: Approval['answer']): string {
