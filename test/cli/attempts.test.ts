@@ -1,6 +1,7 @@
 // What the command line prints about a retried job without steps.
 
 import { expect, test } from 'vitest';
+import { steps } from '../engine/step-jobs.ts';
 import { bash } from '../support/jobs.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { createInstance } from './an-instance.ts';
@@ -31,5 +32,24 @@ test('a retried run shows its number of attempts beside its error, and a separat
   expect(JSON.parse(String(receiver.received[0]?.body))).toMatchObject({
     message: expect.stringMatching(/^3 attempts\. .*exit.* 3/i),
   });
+  await server.stop();
+});
+
+test('while a run waits for its next attempt, flwd runs says when that starts', async () => {
+  const retry = { limit: 1, delay: '1h' };
+  const two = [
+    { id: 'fails', command: ['false'], retry },
+    { id: 'works', command: ['true'] },
+  ];
+  const { dir, serve } = await createInstance({ flaky: bash('exit 3', { retry }), several: steps({ steps: two }) });
+  const server = await serve();
+  for (const [job, line] of [
+    ['flaky', /^waiting +attempt 2 starts at \d{4}-/m],
+    ['several', /^fails +pending +2 .*attempt 2 starts at \d{4}-/m],
+  ] as const) {
+    const runId = await server.start(job);
+    await expect.poll(async () => (await flwd(dir, 'runs', runId)).stdout).toMatch(line);
+    expect((await flwd(dir, 'cancel', runId)).code).toBe(0);
+  }
   await server.stop();
 });

@@ -11,6 +11,7 @@ import { byRequester } from '../../domain/outcome/cancel-request.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { stepAndMessage } from '../../domain/outcome/step-and-message.ts';
 import { isFinished, listedStatuses } from '../../domain/run.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
@@ -28,6 +29,7 @@ import { readRunFilter } from './run-filter.ts';
 
 type RunSummary = AnswerOf<'listRuns'>['runs'][number];
 type Run = AnswerOf<'getRun'>;
+type Step = Run['steps'][number];
 type Failure = AnswerOf<'listFailures'>['failures'][number];
 type Notification = AnswerOf<'listRunNotices'>['notices'][number];
 
@@ -182,8 +184,21 @@ function cancelWords(run: Run, output: Output): string {
   return by === '' ? '' : `requested ${output.time(run.cancel_requested_at)}${by}`;
 }
 
-function whyOfStep({ approval, message, reason }: Run['steps'][number]): string {
-  return approval ? answerWords(approval) : (message ?? reason ?? '');
+function whyOfStep(step: Step, output: Output): string {
+  const { approval, message, reason } = step;
+  return approval ? answerWords(approval) : (message ?? reason ?? nextAttemptWords(step, output));
+}
+
+/** Returns an empty text unless the step waits for the time of its next attempt. */
+function nextAttemptWords({ status, attempt, not_before: notBefore }: Step, output: Output): string {
+  if (status !== 'pending' || notBefore === null || Date.parse(notBefore) <= systemClock.now()) return '';
+  return `attempt ${attempt} starts at ${output.time(notBefore)}`;
+}
+
+/** A run with several steps shows for each step why it waits. */
+function whyWaiting({ waiting, steps: [only, ...others] }: Run, output: Output): string {
+  if (waiting !== null) return waiting;
+  return only && others.length === 0 ? nextAttemptWords(only, output) : '';
 }
 
 async function describeRun(
@@ -209,7 +224,7 @@ async function describeRun(
     ['happened', failure ? happenedWords(failure, output) : ''],
     ['late', late === undefined ? '' : { text: late, style: 'bad' }],
     ...undelivered.map((one) => ['notify', { text: undeliveredWords(one, output), style: 'bad' }] as const),
-    ['waiting', run.waiting ?? ''],
+    ['waiting', whyWaiting(run, output)],
     ['cancel', cancelWords(run, output)],
     ['exit code', run.exit_code === null ? '' : String(run.exit_code)],
     ['arguments', JSON.stringify(run.args)],
@@ -244,7 +259,7 @@ async function describeRun(
       { text: step.status, style: statusStyle(step.status) },
       String(step.attempt),
       isKept(run, step) || !step.finished_at ? '-' : tookWords(step, 0) || '-',
-      isKept(run, step) ? keptWords : whyOfStep(step),
+      isKept(run, step) ? keptWords : whyOfStep(step, output),
     ]),
   );
 }
