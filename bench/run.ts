@@ -1,5 +1,6 @@
 // `npm run bench`: prints every figure with its floor; --write also puts them into docs/benchmarks.md, each table if
-// all its parts were measured. `npm run bench -- runs logs` measures only those parts.
+// all its parts were measured. `npm run bench -- runs logs` measures only those parts. Exits with 1 if a figure is
+// missed.
 
 import { parseArgs } from 'node:util';
 import { consoleFigures } from './console.ts';
@@ -55,25 +56,27 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const measured = new Map<string, Figure[]>();
+const figures = (): Figure[] => [...measured.values()].flat();
 if (!values.json) console.log(toHead('floor'));
 try {
   for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) {
     const measure = parts[part];
     if (!measure) throw new Error(`there is no part '${part}': ${Object.keys(parts).join(', ')}`);
-    const figures = await measure(packed.bin());
-    measured.set(part, figures);
-    if (!values.json) for (const figure of figures) console.log(toRow(figure));
+    const ofPart = await measure(packed.bin());
+    measured.set(part, ofPart);
+    if (!values.json) for (const figure of ofPart) console.log(toRow(figure));
   }
 } finally {
   packed.remove();
 }
-if (values.json) console.log(JSON.stringify({ machine: machine(), figures: [...measured.values()].flat() }, null, 2));
+if (values.json) console.log(JSON.stringify({ machine: machine(), figures: figures() }, null, 2));
 if (values.write) {
   for (const [name, partsOf] of Object.entries(tables)) {
     const names = Object.keys(partsOf);
     // A table is from one machine, so it is only written if all of its parts were measured.
     if (!names.every((part) => measured.has(part))) continue;
-    const figures = names.flatMap((part) => measured.get(part) ?? []);
-    writeTable('benchmarks.md', name, figures, 'floor');
+    const ofTable = names.flatMap((part) => measured.get(part) ?? []);
+    writeTable('benchmarks.md', name, ofTable, 'floor');
   }
 }
+process.exitCode = figures().some(({ verdict }) => verdict === 'missed') ? 1 : 0;

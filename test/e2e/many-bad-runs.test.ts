@@ -1,4 +1,5 @@
-// A start with many runs that the server cannot continue: it answers, sets each of them aside, and continues the others.
+// A server that starts and finds many runs that it cannot continue: it answers, sets each of them aside, and continues
+// the others.
 
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
