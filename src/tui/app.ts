@@ -1,7 +1,7 @@
 // The frame around the screens: a header, a footer, and between them a stack of screens, or the help.
 
 import { Box, useApp, useInput, usePaste, useWindowSize } from 'ink';
-import { createElement as h, type ReactElement, useCallback, useRef, useState } from 'react';
+import { createElement as h, type ReactElement, useCallback, useEffect, useRef, useState } from 'react';
 import type { Client } from '../client/client.ts';
 import { type Admission, useAdmission } from './admission.ts';
 import { type Connection, useConnection } from './connection.ts';
@@ -68,7 +68,8 @@ export function App({ client, where, ensureStarted }: AppProps): ReactElement {
   useInput((input, key) => queue(toPresses(input, key)));
   usePaste((text) => queue([toPaste(text)]));
 
-  const top = header(where, connection, admission, columns);
+  const name = useInstanceName(admission.client, connection.epoch + admission.epoch);
+  const top = header(`${name}${where}`, connection, admission, columns);
   const bodyRows = Math.max(0, rows - top.length - 1);
   const context: ScreenContextValue = {
     client: admission.client,
@@ -115,6 +116,20 @@ function screenOf(place: Place, isActive: boolean, depth: number): ReactElement 
     default:
       return h(RunScreen, { key, isActive, runId: place.runId });
   }
+}
+
+/** The name of the instance for the header; empty until it is known, and for a caller who may not read it. */
+function useInstanceName(client: Client, epoch: number): string {
+  const [name, setName] = useState('');
+  useEffect(() => {
+    const ending = new AbortController();
+    client.call('getSystemInfo', { signal: ending.signal }).then(
+      (info) => setName(`${info.name}  `),
+      () => undefined,
+    );
+    return () => ending.abort();
+  }, [client, epoch]);
+  return name;
 }
 
 const connectionLooks: Readonly<Record<Connection['state'], Span>> = {

@@ -42,7 +42,7 @@ testWith('tmux')('one waiting step is approved with a comment, and another one i
   await terminal.sees(/a: approve {2}d: deny {2}c: cancel {2}\/: find {2}\?: help {2}q: back$/);
   await terminal.type('a');
   await terminal.sees(/Approve ask: Deploy\? {2}y: yes {2}n: no {2}c: comment {2}↑↓: other$/);
-  await terminal.press('Down');
+  await terminal.press('Enter', 'Down');
   await terminal.sees(/Approve other: .*… {2}y: yes .*↑↓: other$/);
   await terminal.press('Up');
   await terminal.type('n');

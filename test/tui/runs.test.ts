@@ -235,6 +235,9 @@ describe('a run', () => {
     await terminal.sees(/Tab: log {2}q: back$/);
     await terminal.type('\tc');
     await terminal.sees(/n: no$/);
+    await terminal.press('Enter');
+    await terminal.type('n');
+    await terminal.sees(/c: cancel .* q: back$/);
     await run.finish();
   });
 

@@ -15,7 +15,7 @@ export type Approval = {
   readonly comment: TextEdit | null;
 };
 
-/** Handles a press. Returns null if the user has cancelled. */
+/** Handles a press. Returns null if the user has answered no. */
 export function changedApproval(
   asked: Approval,
   press: Press,
@@ -27,10 +27,12 @@ export function changedApproval(
     return key === 'esc' ? null : { ...asked, comment: editText(asked.comment, press) ?? asked.comment };
   }
   if (key === 'y') return 'decided';
+  if (key === 'n' || key === 'esc') return null;
   if (key === 'c') return { ...asked, comment: emptyText };
   const at = waiting.findIndex(({ step_id: id }) => id === asked.stepId);
   const to = key === 'up' || key === 'down' ? moved(at, key, waiting.length, 1) : null;
-  return to === null ? null : { ...asked, stepId: waiting[to]?.step_id ?? asked.stepId };
+  // A key that is no answer leaves the question open.
+  return to === null ? asked : { ...asked, stepId: waiting[to]?.step_id ?? asked.stepId };
 }
 
 export function toDecision({ decision, stepId, comment }: Approval): BodyOf<'approveRun'> {

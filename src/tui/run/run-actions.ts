@@ -51,12 +51,18 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
     if (next === 'decided') requests.decide(asked);
   }
 
-  function answer(key: string): void {
-    setAsked(null);
-    if (asked === 'cancel' && key === 'y') requests.cancel();
-    if (asked === 'kill' && key === 'y') requests.kill();
-    if ((asked === 'rerun' || asked === 'rerunSuccess') && key === 'a') requests.rerun('start');
-    if (asked === 'rerun' && key === 'f') requests.rerun('failed');
+  /** A key that is no answer leaves the question open. */
+  function answer(question: keyof typeof questions, key: string): void {
+    const all = () => requests.rerun('start');
+    const answers: Readonly<Record<keyof typeof questions, Readonly<Record<string, () => void>>>> = {
+      cancel: { y: requests.cancel },
+      kill: { y: requests.kill },
+      rerun: { a: all, f: () => requests.rerun('failed') },
+      rerunSuccess: { a: all },
+    };
+    const act = answers[question][key];
+    if (act || key === 'n' || key === 'esc') setAsked(null);
+    act?.();
   }
 
   return {
@@ -70,7 +76,7 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
       const { key } = press;
       requests.forgetError();
       if (approval) answerApproval(approval, press);
-      else if (asked) answer(key);
+      else if (asked) answer(asked, key);
       else if (waiting[0] && (key === 'a' || key === 'd')) {
         const { step_id: stepId } = waiting.find(({ step_id: id }) => id === chosenStep) ?? waiting[0];
         setApproval({ decision: key === 'a' ? 'approve' : 'deny', stepId, comment: null });
