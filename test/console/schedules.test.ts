@@ -453,6 +453,47 @@ testWith(headlessChromium)('the table and the week show their times in one zone,
     await week.getByRole('list', { name: day }).getByRole('button', { name: 'nightly, 02:30', exact: true }).waitFor();
 });
 
+testWith(headlessChromium)('schedules and triggers say which stored secret their runs lack', async () => {
+  const lacks = { env: { KEY: { secret: 'pg-key' } } };
+  await using one = await startServing({
+    executes: true,
+    jobs: {
+      'ops/nightly': bash('true', { ...lacks, schedules: [{ cron: '30 2 * * *' }] }),
+      'ops/after': bash('true', { ...lacks, triggers: [{ job: 'ops/nightly', on: ['success'] }] }),
+      'ops/start': bash('true', { ...lacks, schedules: [{ cron: '@reboot' }] }),
+      'ops/broken': { 'config.yaml': 'command: [' },
+    },
+  });
+  const page = await browser.open(`${one.url}/schedules`, { width: 1_280 });
+  await page
+    .getByRole('row', { name: /ops\/nightly/ })
+    .getByText('Its runs lack the secret pg-key')
+    .waitFor({ state: 'attached' });
+  await page.getByRole('button', { name: 'ops/nightly', exact: true }).click();
+  const words = 'Its runs lack the secret pg-key. Store it with flwd secrets set pg-key.';
+  await page.getByRole('region', { name: 'Schedule of ops/nightly' }).getByText(words).waitFor();
+  await page.goto(`${one.url}/jobs/ops/nightly?tab=schedules`);
+  await page.getByRole('region', { name: 'Schedules' }).getByText(words).waitFor();
+  await page.goto(`${one.url}/admin/triggers`);
+  await page
+    .getByRole('row', { name: /ops\/after/ })
+    .getByText('lacks the secret pg-key: flwd secrets set pg-key')
+    .waitFor();
+  await page.goto(`${one.url}/admin/doctor`);
+  const checks = page.getByRole('main').getByRole('listitem');
+  for (const text of [
+    /^Warningsecretsruns .* need secrets that are not stored: pg-key$/,
+    /^Warningjobs1 job is broken, so nothing can start it: ops\/broken/,
+    /^Warningexpected runs1 late or missed: ops\/start/,
+  ])
+    await checks.filter({ hasText: text }).waitFor();
+  const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value":"hunter-22"}' };
+  expect((await one.fetch('/secrets/pg-key', put)).status).toBe(201);
+  await page.getByRole('button', { name: 'Check again' }).click();
+  await checks.filter({ hasText: /^OKsecrets$/ }).waitFor();
+  await page.getByRole('status').filter({ hasText: '1 late or missed' }).waitFor();
+});
+
 testWith(headlessChromium)('actions that a caller may not perform are not shown', async () => {
   const { credential } = await server.token({ scopes: ['jobs:read', 'runs:read'] });
   const page = await browser.open(server.url);

@@ -4,6 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { RefreshCw } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { listSome } from '../../lib/list-some.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
@@ -11,6 +12,7 @@ import { StatusText } from '../design/text/Status.tsx';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { healthKey, useHealth } from '../session/health.ts';
+import { type Late, lateKey, useLate } from '../session/late.ts';
 import { ErrorsOnce, Shown, WithCode } from '../widgets/Notes.tsx';
 import { countOf, countWords, harmless } from '../words.ts';
 import styles from './Admin.module.css';
@@ -28,6 +30,7 @@ type Check = {
 const everyMs = 30_000;
 const webhooksKey = ['webhooks'];
 const channelsKey = ['channels'];
+const jobsKey = ['jobs', 'count'];
 const order = ['fail', 'warn', 'ok'] as const;
 const healths: Readonly<Record<string, Check['status']>> = { ok: 'ok', degraded: 'warn', failing: 'fail' };
 
@@ -42,6 +45,11 @@ function useChecks() {
   const channels = useAnswer(channelsKey, (client, signal) => client.call('listChannels', { signal }), {
     refetchInterval: everyMs,
   });
+  // The server counts the jobs whether it returns them or not.
+  const jobs = useAnswer(jobsKey, (client, signal) => client.call('listJobs', { query: { limit: 1 }, signal }), {
+    refetchInterval: everyMs,
+  });
+  const late = useLate();
   const nowMs = useNow(everyMs);
   const ofServer = Object.entries(health.data?.checks ?? {}).map(
     ([name, { status, detail }]): Check => ({
@@ -54,7 +62,8 @@ function useChecks() {
   const ofHost: readonly Check[] = info.data?.host.checks ?? [];
   const ofWebhooks = webhookChecks(webhooks.data?.webhooks ?? [], nowMs);
   const ofChannels = channels.data ? channelChecks(channels.data) : [];
-  const all = [...ofServer, ...ofWebhooks, ...ofChannels, ...ofHost];
+  const ofJobs = [...brokenChecks(jobs.data), ...lateChecks(late ?? [])];
+  const all = [...ofServer, ...ofJobs, ...ofWebhooks, ...ofChannels, ...ofHost];
   const issues = all.filter(({ status }) => status !== 'ok');
   return {
     health,
@@ -62,11 +71,29 @@ function useChecks() {
     webhooks,
     channels,
     ofServer: sorted(ofServer),
+    ofJobs,
     ofWebhooks,
     ofChannels,
     ofHost: sorted(ofHost),
     issues,
   };
+}
+
+/** Returns a check if jobs are broken. */
+function brokenChecks(jobs: Pick<AnswerOf<'listJobs'>, 'total' | 'invalid'> | undefined): readonly Check[] {
+  const broken = jobs?.invalid ?? [];
+  if (broken.length === 0) return [];
+  const [are, them] = broken.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  const named = listSome(broken.map(({ id }) => harmless(id)));
+  const detail = `${countOf(broken.length, 'job')} ${are} broken, so nothing can start ${them}: ${named}`;
+  return [{ name: 'jobs', status: 'warn', detail, fix: 'the page Jobs shows the errors under Invalid' }];
+}
+
+/** Returns a check if runs are late or were missed. */
+function lateChecks(late: readonly Late[]): readonly Check[] {
+  if (late.length === 0) return [];
+  const detail = `${countWords(late.length)} late or missed: ${listSome([...new Set(late.map(({ job_id: id }) => harmless(id)))])}`;
+  return [{ name: 'expected runs', status: 'warn', detail, fix: 'the page Overview says why' }];
 }
 
 /**
@@ -129,7 +156,7 @@ export function useIssues(): readonly Check[] {
 }
 
 export function DoctorPage(): ReactNode {
-  const { health, info, webhooks, channels, ofServer, ofWebhooks, ofChannels, ofHost, issues } = useChecks();
+  const { health, info, webhooks, channels, ofServer, ofJobs, ofWebhooks, ofChannels, ofHost, issues } = useChecks();
   return (
     <>
       <PageHeader title="Doctor" after={<span className={styles.quiet}>{issueWords(issues.length)}</span>} />
@@ -138,6 +165,7 @@ export function DoctorPage(): ReactNode {
           <Shown of={health} what="health checks">
             {() => <Checks title="Server" checks={ofServer} end={<CheckAgain />} />}
           </Shown>
+          {ofJobs.length > 0 && <Checks title="Jobs" checks={ofJobs} />}
           <Shown of={webhooks} what="webhooks">
             {() => ofWebhooks.length > 0 && <Checks title="Webhooks" checks={ofWebhooks} />}
           </Shown>
@@ -167,6 +195,8 @@ function CheckAgain(): ReactNode {
     refresh({ queryKey: healthKey });
     refresh({ queryKey: webhooksKey });
     refresh({ queryKey: channelsKey });
+    refresh({ queryKey: jobsKey });
+    refresh({ queryKey: lateKey });
   };
   return (
     <>

@@ -4,6 +4,7 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { lacksWords } from '../../domain/trigger/webhook-notes.ts';
 import { formatDuration } from '../../lib/units.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { Chip } from '../design/text/Chip.tsx';
@@ -86,8 +87,10 @@ function Followed({ of: { job, job_exists: exists, files, check } }: { readonly 
 }
 
 /** Shows why the trigger starts no runs, or else its newest result. */
-function Last({ of: { denied, last_look: look, last_result: last } }: { readonly of: Trigger }): ReactNode {
-  const wrong = denied?.detail ?? look?.problem ?? null;
+function Last({ of }: { readonly of: Trigger }): ReactNode {
+  const { denied, missing_secrets: missing, last_look: look, last_result: last } = of;
+  const lacks = missing.length === 0 ? null : lacksWords(missing, { source: 'job' });
+  const wrong = denied?.detail ?? lacks ?? look?.problem ?? null;
   if (wrong !== null)
     return (
       <span className={`${styles.cut} ${styles.error}`} title={harmless(wrong)}>

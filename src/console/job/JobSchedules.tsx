@@ -8,6 +8,7 @@ import { showValue } from '../../domain/argument-fields.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
+import { MissingSecrets } from '../schedules/MissingSecrets.tsx';
 import { Last, RowMenu } from '../schedules/ScheduleCells.tsx';
 import { ScheduleForm } from '../schedules/ScheduleForm.tsx';
 import { ActionNotes } from '../schedules/SchedulePanel.tsx';
@@ -118,6 +119,9 @@ function Row({
           {done && <Chip look="sunk">done</Chip>}
           {enabled && held && <Chip look="late">held</Chip>}
         </p>
+        <div className={styles.wrong}>
+          <MissingSecrets of={schedule} />
+        </div>
         {given.length > 0 && <code className={styles.args}>{harmless(given.join(' '))}</code>}
       </div>
       <div>

@@ -4,9 +4,9 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
+import { type Late, useLate } from '../session/late.ts';
 import { countWords, harmless, jobPath, runPath } from '../words.ts';
 import styles from './Lists.module.css';
-import { type Late, useLate } from './overview-data.ts';
 
 const shown = 5;
 

@@ -9,6 +9,7 @@ import type { StatsRange } from '../../contract/stats-range.ts';
 import { useUnderWay, useUnderWayEvents } from '../runs/under-way.ts';
 import { type Answer, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
+import { lateKey } from '../session/late.ts';
 import { useRefreshOn } from '../session/refresh-on.ts';
 import { useScopes } from '../session/scopes.ts';
 import type { RunRow } from '../words.ts';
@@ -37,7 +38,7 @@ export function useOverviewEvents(): void {
     settleMs: slotsMs,
   });
   useRefreshOn([root, 'failures'], hasFailed, { settleMs });
-  useRefreshOn([root, 'late'], ({ event }) => event === 'run.finished', { settleMs: figuresMs });
+  useRefreshOn(lateKey, ({ event }) => event === 'run.finished', { settleMs: figuresMs });
   useRefreshOn([root, 'fixed'], ({ event }) => event === 'run.finished', { settleMs: figuresMs });
   useRefreshOn([root, 'stats'], ({ event }) => event === 'run.finished', { settleMs: figuresMs });
 }
@@ -111,18 +112,6 @@ export function useFixed({ data }: Answer<Failures>): ReadonlySet<string> | unde
     },
     { enabled: data !== undefined && data.total > 0 },
   ).data;
-}
-
-export type Late = AnswerOf<'listLate'>['late'][number];
-
-/** Everything that is still late or missing, newest first. */
-export function useLate(): readonly Late[] | undefined {
-  const { data } = useAnswer(
-    [root, 'late'],
-    async (client, signal) => (await client.call('listLate', { query: {}, signal })).late,
-    { refetchInterval: minuteMs },
-  );
-  return data;
 }
 
 /** Times of schedules, from two hours ago to a day from now. */

@@ -1,6 +1,6 @@
 // The cells of a schedule's row. The page of schedules and the page of a job share them.
 
-import { Ellipsis } from 'lucide-react';
+import { Ellipsis, KeyRound } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { denialWords } from '../../client/schedule-denial.ts';
@@ -8,10 +8,10 @@ import { startWords } from '../../lib/cron/start-words.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { Menu } from '../design/controls/Menu.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
-import { runPath } from '../words.ts';
+import { harmless, runPath } from '../words.ts';
 import styles from './ScheduleCells.module.css';
 import type { ScheduleAct } from './schedule-actions.ts';
-import type { Schedule } from './schedule-data.ts';
+import { missingSecretsOf, type Schedule } from './schedule-data.ts';
 import { ZoneTime } from './ZoneTime.tsx';
 
 export function RowMenu(o: { readonly schedule: Schedule; readonly actions: readonly ScheduleAct[] }): ReactNode {
@@ -46,11 +46,29 @@ export function Next({
   if (schedule.done) return <span className={styles.quiet}>Done</span>;
   if (schedule.held) return <span className={styles.quiet}>Held</span>;
   const [next] = schedule.next_fires;
-  if (next) return <ZoneTime at={next.nominal_at} zone={zone} />;
+  if (next)
+    return (
+      <span className={styles.next}>
+        <ZoneTime at={next.nominal_at} zone={zone} />
+        <NoSecret of={schedule} />
+      </span>
+    );
   const { cron } = schedule;
   return (
     <span className={styles.quiet} title={startWords.get(cron ?? '')}>
       {cron === '@boot' ? 'At the next boot' : cron === '@reboot' ? 'At the next start' : '–'}
+    </span>
+  );
+}
+
+function NoSecret({ of }: { readonly of: Schedule }): ReactNode {
+  const missing = missingSecretsOf(of);
+  if (missing.length === 0) return null;
+  const words = `Its runs lack the secret ${harmless(missing.join(', '))}`;
+  return (
+    <span className={styles.noSecret} title={words}>
+      <KeyRound size={14} strokeWidth={2.2} aria-hidden="true" />
+      <span className="unseen">{words}</span>
     </span>
   );
 }

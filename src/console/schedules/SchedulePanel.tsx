@@ -15,9 +15,10 @@ import { useScopes } from '../session/scopes.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { harmless, isOwnZone, jobPath, runPath } from '../words.ts';
 import { HeartbeatFacts } from './Heartbeat.tsx';
+import { MissingSecrets } from './MissingSecrets.tsx';
 import styles from './SchedulePanel.module.css';
 import { type OpenForm, type ScheduleActions, useScheduleActions } from './schedule-actions.ts';
-import { argumentWords, isOn, type Schedule, sentenceWords } from './schedule-data.ts';
+import { argumentWords, isOn, missingSecretsOf, type Schedule, sentenceWords } from './schedule-data.ts';
 import { ZoneTime } from './ZoneTime.tsx';
 
 const shownRuns = 8;
@@ -59,6 +60,12 @@ export function SchedulePanel(o: {
             No run was started for <ZoneTime at={schedule.last_error.nominal_at} zone={schedule.timezone} />.
           </strong>
           <p>{harmless(schedule.last_error.detail)}</p>
+        </div>
+      )}
+      {missingSecretsOf(schedule).length > 0 && (
+        <div className={styles.wrong} role="note">
+          <strong>The next run cannot start.</strong>
+          <MissingSecrets of={schedule} />
         </div>
       )}
       <Next schedule={schedule} />

@@ -110,7 +110,7 @@ function columnsOf(
       width: 'minmax(0, 3fr)',
       sortBy: ({ sentence }) => sentence,
       cell: (one) => (
-        <span className={styles.when} title={`${one.cron ?? one.at} ${one.timezone}`}>
+        <span className={styles.when} title={`${sentenceIn(zone, one)}\n${one.cron ?? one.at} ${one.timezone}`}>
           {sentenceIn(zone, one)}
         </span>
       ),

@@ -63,6 +63,11 @@ export function isOn({ enabled, held, paused, denied }: Schedule): boolean {
   return enabled && !held && !paused && denied === null;
 }
 
+/** The stored secrets that its next runs lack. */
+export function missingSecretsOf({ enabled, done, missing_secrets: missing }: Schedule): readonly string[] {
+  return enabled && !done ? missing : [];
+}
+
 /** A short name for the schedule: its own name, or else the name of its job. */
 export function shortName({ name, job_id: jobId }: Pick<Schedule, 'name' | 'job_id'>): string {
   return name ?? jobId.slice(jobId.lastIndexOf('/') + 1);

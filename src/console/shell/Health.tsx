@@ -7,7 +7,9 @@ import { Link } from 'wouter';
 import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
 import { failureOf, useRefresh } from '../session/answers.tsx';
 import { healthKey, useHealth } from '../session/health.ts';
+import { useLate } from '../session/late.ts';
 import { useSession } from '../session/session.tsx';
+import { countWords } from '../words.ts';
 import styles from './Sidebar.module.css';
 
 export function Health({ isCollapsed }: { readonly isCollapsed: boolean }): ReactNode {
@@ -15,12 +17,14 @@ export function Health({ isCollapsed }: { readonly isCollapsed: boolean }): Reac
   // The server would refuse this request as well, which would reopen a sign-in dialog that the user has closed.
   const isRefused = refusal !== null || (hasToken && !isSignedIn);
   const health = useHealth(!isRefused);
+  const late = useLate()?.length ?? 0;
   useUnreachable();
   if (isRefused) return null;
   const failure = failureOf(health);
   const status = health.data?.status;
-  const word = failure ? (failure instanceof ApiProblem ? 'unhealthy' : 'unreachable') : (status ?? 'checking');
-  const look = failure ? 'failed' : status === undefined || status === 'healthy' ? status : 'late';
+  const isLate = failure === null && status === 'healthy' && late > 0;
+  const word = failure ? failureWord(failure) : isLate ? `${countWords(late)} late or missed` : (status ?? 'checking');
+  const look = failure ? 'failed' : status === undefined || (status === 'healthy' && !isLate) ? status : 'late';
   const notes = Object.entries(health.data?.checks ?? {}).filter(([, check]) => check.status !== 'ok');
   const title = notes.map(([name, { status: state, detail }]) => `${name}: ${detail ?? state}`).join('\n');
   return (
@@ -32,6 +36,10 @@ export function Health({ isCollapsed }: { readonly isCollapsed: boolean }): Reac
       </span>
     </Link>
   );
+}
+
+function failureWord(failure: Error): string {
+  return failure instanceof ApiProblem ? 'unhealthy' : 'unreachable';
 }
 
 /** Reads the health again when a request cannot reach the server, so that the sidebar does not contradict the page. */

@@ -111,6 +111,7 @@ function factsOf(plan: PlanAnswer, job: Job): readonly Fact[] {
     [Database, 'Values', codes(values)],
     [KeyRound, 'Secrets', codes([...plan.secrets, ...plan.stored_secrets])],
     [Gauge, 'Limits', limitWords(plan)],
+    [Gauge, 'Not enforced', unenforcedWords(plan)],
     [Layers, 'At a time', concurrencyWords(job)],
     [Braces, 'Arguments', codes(Object.entries(plan.args).map(([name, value]) => `${name} = ${showValue(value)}`))],
     [GitCommitHorizontal, 'Revision', codes([plan.revision.slice(0, 12)])],
@@ -160,6 +161,13 @@ function limitWords({ limits, timeouts }: PlanAnswer): string {
   ]
     .filter((words) => words !== null)
     .join(', ');
+}
+
+/** Names the limits that this host cannot enforce; null without such limits. */
+function unenforcedWords({ limits: { memory, cpu, pids, workspace } }: PlanAnswer): ReactNode {
+  const named = { memory, CPU: cpu, processes: pids, workspace };
+  const names = Object.entries(named).flatMap(([name, limit]) => (limit?.by === 'none' ? [name] : []));
+  return names.length === 0 ? null : <>{names.join(', ')}: this host cannot enforce these limits</>;
 }
 
 function timeoutWords({ run, step, queue }: PlanAnswer['timeouts']): readonly string[] {

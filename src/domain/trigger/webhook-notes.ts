@@ -50,7 +50,7 @@ function fixOf(type: string, id: string): string {
 type Needing = { readonly source: 'job' } | { readonly source: Webhook['source']; readonly tenant: string };
 
 /** Returns the command that stores the secret. */
-function storingCommand(secret: string, by: Needing): string {
+export function storingCommand(secret: string, by: Needing): string {
   return `flwd secrets set ${secret}${by.source === 'api' ? ` --tenant ${by.tenant}` : ''}`;
 }
 
