@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   existsSync,
@@ -56,9 +57,7 @@ test('each line becomes a secure job with a held schedule, and a second import a
   expect(first.stdout).toMatch(
     /all jobs together\n {2}note: +cron mails the output to ops@example.org; .* \(2 jobs\)\n/,
   );
-  expect(first.stdout).toContain(
-    `secret:           flwd secrets set ${dir.slice(1).replaceAll('/', '-')}-my.cron-pgpassword\n`,
-  );
+  expect(first.stdout).toContain('secret:           flwd secrets set my.cron-pgpassword\n');
   expect(first.stdout).toContain('the network (line 2 of ');
   expect(first.stdout).toMatch(/line 7: nonsense\n {2}not imported: it is neither five fields/);
   expect(statSync(join(dir, 'jobs/backup')).mode & 0o777).toBe(0o700);
@@ -199,9 +198,8 @@ test('an import names programs and scripts that the host does not have, and asks
   expect(drafts[1]).toMatchObject({ configLines: [], security: { paths: [] } });
 });
 
-/** Leaves out the lock file of the import. */
 function jobsIn(dir: string): string[] {
-  return readdirSync(dir).filter((name) => !name.startsWith('.'));
+  return readdirSync(dir);
 }
 
 function everythingIn(dir: string, besides = ''): string {
@@ -238,6 +236,26 @@ test('two imports at once write each line once', async () => {
     return text;
   });
   expect(texts.toSorted()).toEqual(crontab.trimEnd().split('\n').toSorted());
+});
+
+test('secrets are named after the file of the crontab, and two files never share a name', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'a/crontab': 'PASSWORD=hunter11\n1 1 * * * date +1\nPASSWORD=hunter22\n2 1 * * * date +2\n',
+    'b/crontab': 'PASSWORD=hunter33\n1 1 * * * date +3\n',
+  });
+  const secretsOf = async (file: string) => {
+    const { stdout } = await flwd(dir, 'import', 'crontab', file, '--json');
+    const { found: all }: { found: { text: string; secrets?: string[] }[] } = JSON.parse(stdout);
+    return all.flatMap(({ text, secrets = [] }) => secrets.map((name) => [text, name]));
+  };
+  expect(await secretsOf('a/crontab')).toEqual([
+    ['1 1 * * * date +1', 'crontab-password'],
+    ['2 1 * * * date +2', 'crontab-password-2'],
+  ]);
+  expect(await secretsOf('b/crontab')).toEqual([['1 1 * * * date +3', 'b-crontab-password']]);
+  appendFileSync(join(dir, 'a/crontab'), '3 1 * * * date +4\n');
+  expect(await secretsOf('a/crontab')).toEqual([['3 1 * * * date +4', 'crontab-password-2']]);
 });
 
 test('hostile lines are reported and harm nothing', async () => {
@@ -457,11 +475,11 @@ test.runIf(process.getuid?.() === 0)(
     const lock = join(jobs, '.flwd-import.lock');
     symlinkSync(join(dir, 'made-by-root'), lock);
     const refused = await flwd(dir, 'import', 'crontab', 'my.cron', '--to', 'jobs');
-    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('its lock file cannot be used') });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('cannot write jobs to ') });
     expect(readdirSync(dir).toSorted()).toEqual(['jobs', 'my.cron']);
     rmSync(lock);
     expect(await flwd(dir, 'import', 'crontab', 'my.cron', '--to', 'jobs')).toMatchObject({ code: 0 });
-    const made = ['', 'date', 'date/config.yaml', 'date/command.sh', 'date/import.json', '.flwd-import.lock'];
+    const made = ['', 'date', 'date/config.yaml', 'date/command.sh', 'date/import.json'];
     expect(made.map((name) => statSync(join(jobs, name)).uid)).toEqual(made.map(() => nobody));
   },
 );

@@ -84,7 +84,7 @@ type Plan = {
   /** The job's folder below the target. The names of its stored secrets are made from it. */
   readonly folder: string;
   readonly runAs: RunAs;
-  /** Returns the name of the stored secret for a variable that all jobs of one crontab or folder share. */
+  /** Returns the name of the stored secret for a variable that all jobs of one crontab share. */
   readonly storedName: (place: string, variable: string, value: string) => string;
   /** Returns the id of another imported job, by its name. */
   readonly jobId: (name: string) => string;
@@ -207,7 +207,10 @@ function environmentOf(
     else if (!isSecretValue(name, value)) variables[name] = value;
     else if (Buffer.byteLength(value) < fewestSecretBytes)
       o.obstacles.push(`${name} looks like a password, but is shorter than ${fewestSecretBytes} bytes`);
-    else stored.set(o.names.add(name, value, name).argument, o.storedName(job.origin.place, name, value));
+    else {
+      const { argument } = o.names.add(name, value, name);
+      if (job.origin.kind === 'crontab') stored.set(argument, o.storedName(job.origin.place, name, value));
+    }
   }
   return { variables, exported, stored };
 }

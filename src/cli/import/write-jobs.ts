@@ -8,13 +8,14 @@ import { asOwner, type Owner, otherOwner } from '../../lib/files/as-owner.ts';
 import { exclusively } from '../../lib/files/exclusively.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
+import { scriptText } from './called-script.ts';
 import type { CommandNeeds } from './command-needs.ts';
 import { earlierForms, earlierNote } from './earlier-forms.ts';
 import { type Found, type FoundJob, type FoundNothing, jobsStartedBy, type Origin } from './found-job.ts';
 import { type Draft, draftJob, needsOfJob, type RunAs } from './job-draft.ts';
-import { keyOf, readRecords } from './record.ts';
+import { keyOf, type Recorded, readRecords } from './record.ts';
 import { createCopySearch } from './script-copies.ts';
-import { withoutSecrets } from './secret-text.ts';
+import { isSecretValue, withoutSecrets } from './secret-text.ts';
 
 export type Imported =
   | {
@@ -93,7 +94,7 @@ async function writeFrom(
   const known = new Map(recorded.map(({ dir, record }) => [keyOf(record), dir]));
   const kept = place.kept.map((origin) => keyFor({ origin }));
   const earlier = earlierForms(found, recorded, { keyOf: keyFor, folderOf: wantedFolder, kept });
-  const storedName = createStoredNames();
+  const storedName = createStoredNames(found, recorded);
   const copiesOf = createCopySearch(place.roots);
   const folders = foldersFor(found, target, known);
   const jobId = (name: string): string => place.idOf(folders.get(found.find((one) => isJob(one, name))) ?? target);
@@ -225,19 +226,50 @@ function withoutCallers(drafted: readonly Drafted[]): readonly Drafted[] {
 }
 
 /**
- * Returns names such as `crontab-of-ada-pgpassword`. If a crontab sets a variable to several values, each value gets a
- * name of its own.
+ * Names the stored secrets of crontabs: `crontab-of-ada-pgpassword`, or `certs-token` for `/etc/cron.d/certs`. Lines
+ * of a crontab share its variables. If a crontab sets a variable to several values, each value gets a name of its own.
  */
-function createStoredNames(): (place: string, variable: string, value: string) => string {
+function createStoredNames(found: readonly Found[], recorded: readonly Recorded[]) {
   const valuesOf = new Map<string, string[]>();
-  return (place, variable, value) => {
-    const name = `${segmentOf(place.replace(/^the /, ''))}-${variable.toLowerCase()}`;
+  const places = new Map<string, string>();
+  const isOfOther = (name: string, place: string): boolean =>
+    (places.get(name) ?? place) !== place ||
+    recorded.some(
+      ({ dir, record }) =>
+        record.kind === 'crontab' && record.place !== place && secretsIn(join(dir, 'config.yaml')).has(name),
+    );
+  const nameOf = (place: string, variable: string, value: string): string => {
+    const names = prefixesOf(place).map((prefix) => `${prefix}-${variable.toLowerCase()}`);
+    const name = names.find((one) => !isOfOther(one, place)) ?? names.at(-1) ?? '';
+    places.set(name, place);
     const values = valuesOf.get(name) ?? [];
     if (!values.includes(value)) values.push(value);
     valuesOf.set(name, values);
     const at = values.indexOf(value);
     return at === 0 ? name : `${name}-${at + 1}`;
   };
+  // Jobs of an earlier import count, too, so that a new line gets the same names as the lines around it.
+  for (const one of found) {
+    if (one.kind !== 'job' || one.origin.kind !== 'crontab') continue;
+    for (const [name, value] of Object.entries(one.environment))
+      if (isSecretValue(name, value)) nameOf(one.origin.place, name, value);
+  }
+  return nameOf;
+}
+
+/** The name of the file, then with the folders above it, up to the whole path. */
+function prefixesOf(place: string): string[] {
+  const parts = place
+    .replace(/^the /, '')
+    .split('/')
+    .map(segmentOf)
+    .filter((part) => part !== '');
+  return parts.map((_, at) => parts.slice(-1 - at).join('-'));
+}
+
+/** The names of the stored secrets that a job uses. */
+function secretsIn(config: string): Set<string> {
+  return new Set([...(scriptText(config) ?? '').matchAll(/^\s*secret: (\S+)$/gm)].map(([, name = '']) => name));
 }
 
 function writeDraft(dir: string, { files }: Draft): void {

@@ -1,6 +1,7 @@
 // Lets only one process at a time do something. The kernel's lock on a file decides. A process that is killed loses the
-// lock, so it does not keep other processes out.
+// lock, so it does not keep other processes out. The file is removed at the end.
 
+import { closeSync, constants, fstatSync, openSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { asOwner, type Owner } from './as-owner.ts';
 
@@ -19,11 +20,33 @@ export async function exclusively<T>(
   try {
     return await (release && work());
   } finally {
-    release?.();
+    asOwner(o.owner, () => release?.());
   }
 }
 
+/** Returns a function that removes the file and releases the lock. */
 function lock(file: string, waitMs: number): (() => void) | undefined {
+  for (;;) {
+    // While it is open, no other file gets the number of this file. Closing it also releases the lock.
+    const descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    const held = lockDatabase(file, waitMs);
+    const release = (): void => {
+      held?.();
+      closeSync(descriptor);
+    };
+    // The process that had the lock before has removed its file, and perhaps a third process has created another.
+    const isCurrent = statSync(file, { throwIfNoEntry: false })?.ino === fstatSync(descriptor).ino;
+    if (held && isCurrent)
+      return () => {
+        rmSync(file, { force: true });
+        release();
+      };
+    release();
+    if (!held) return undefined;
+  }
+}
+
+function lockDatabase(file: string, waitMs: number): (() => void) | undefined {
   const database = new DatabaseSync(file, { timeout: waitMs });
   try {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
