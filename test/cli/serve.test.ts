@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -7,7 +8,7 @@ import { testWith } from '../support/host.ts';
 import { bash, writeJob } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { fillDisk, mountDisk, testWithDisk } from '../support/small-disk.ts';
-import { createFolder, flwd, type Started, start } from './terminal.ts';
+import { bin, createFolder, flwd, observe, type Started, start } from './terminal.ts';
 
 const anyPort = ['serve', '--bind', '127.0.0.1:0', '--data-dir', '.flwd'];
 
@@ -17,6 +18,18 @@ test('flwd serve prints one line with its URL and answers there', async () => {
   expect((await fetch(`${url}/healthz`)).status).toBe(204);
   child.kill('SIGTERM');
   expect(await ended).toMatchObject({ code: 0, stdout: `flwd 0.1.0 listening on ${url}\n` });
+});
+
+test.skipIf(process.getuid?.() !== 0)('a server that is process 1 asks for an init, and SIGTERM stops it', async () => {
+  const folder = createFolder();
+  const words = ['--pid', '--fork', '--mount-proc', process.execPath, bin, ...anyPort];
+  const { child, ended, prints } = observe(
+    spawn('unshare', words, { cwd: folder, env: { PATH: process.env.PATH, HOME: folder } }),
+  );
+  await prints(/ warn +no init process is running, so each run leaves a zombie process: start flwd under an init/);
+  const [server] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ');
+  process.kill(Number(server), 'SIGTERM');
+  expect(await ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/ stopped\n$/) });
 });
 
 describe('stopping', () => {

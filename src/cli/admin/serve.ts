@@ -59,6 +59,7 @@ export async function run(options: Options): Promise<ExitCode> {
     auth: config.auth.mode,
   };
   log.info(started, 'started');
+  if (process.pid === 1) log.warn(`no init process is running, so ${zombieWords}`);
   const end = await Promise.race([stopAsked, server.lost]);
   const isLost = typeof end === 'object';
   if (isLost)
@@ -86,6 +87,10 @@ export async function run(options: Options): Promise<ExitCode> {
  * server ends.
  */
 const lostCause = 'someone removed flwd.lock and flwd.sock, and this server could not restore them; this server ends';
+
+/** Node reaps only its own children, and not the processes that sandboxes leave to process 1. */
+const zombieWords =
+  'each run leaves a zombie process: start flwd under an init, with `docker run --init` or `tini -- flwd serve`';
 
 /** How long a command may take to give up the data dir after it was asked to. */
 const commandMs = 10_000;
