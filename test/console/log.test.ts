@@ -4,7 +4,7 @@ import type { Locator, Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
 import { stepIdOfSingle } from '../../src/domain/job.ts';
 import { startServing } from '../server/serving.ts';
-import { msOf } from '../support/goes.ts';
+import { expectWithin, msOf } from '../support/goes.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
@@ -203,23 +203,27 @@ describe('a log of a million lines', () => {
     const short = await quiet.addRun();
     await short.print('one line');
     const other = await browser.open(`${quiet.url}/runs`);
-    // Measures how long a log of one line takes on this machine at the moment.
-    const shortMs = await msOf(async () => {
-      await other.goto(`${quiet.url}/runs/${short.id}`);
-      await log(other).getByText('one line').waitFor();
-    });
-    const page = await browser.open(`${server.url}/runs`);
+    let page = other;
     let requests = 0;
-    page.on('request', (request) => {
-      if (request.url().includes('/logs')) requests++;
+    // On an idle machine, this takes one second. How long a log of one line takes on this machine at the moment is added.
+    await expectWithin(5_000, async () => {
+      const shortMs = await msOf(async () => {
+        await other.goto(`${quiet.url}/runs/${short.id}`);
+        await log(other).getByText('one line').waitFor();
+      });
+      const tried = await browser.open(`${server.url}/runs`);
+      page = tried;
+      requests = 0;
+      tried.on('request', (request) => {
+        if (page === tried && request.url().includes('/logs')) requests++;
+      });
+      const longMs = await msOf(async () => {
+        await tried.goto(`${server.url}/runs/${id}`);
+        await log(tried).locator(`[data-seq="${million}"]`).waitFor();
+        await expect.poll(() => belowEnd(tried)).toBeLessThan(2);
+      });
+      return longMs - 5 * shortMs;
     });
-    const longMs = await msOf(async () => {
-      await page.goto(`${server.url}/runs/${id}`);
-      await log(page).locator(`[data-seq="${million}"]`).waitFor();
-      await expect.poll(() => belowEnd(page)).toBeLessThan(2);
-    });
-    // On an idle machine, this takes one second.
-    expect(longMs).toBeLessThan(5_000 + 5 * shortMs);
     // The three requests are the end of the log, its first errors, and the stream of new lines.
     await expect.poll(() => requests).toBe(3);
     await expect.poll(() => log(page).locator('[data-level]').count()).toBe(250);
