@@ -264,6 +264,11 @@ test('Dagu: an error in YAML says where it is, and why', () => {
   ]);
 });
 
+test('Dagu: an argument with a computed default says what it is if nobody gives a value', () => {
+  const job = jobOf(dagu('params: [{DAY: "`date +%F`"}]\nsteps: [{run: "echo ${DAY}"}]\n'));
+  expect(job.arguments).toMatchObject([{ name: 'day', schema: { description: 'if it is empty: `date +%F`' } }]);
+});
+
 test('Dagu: every obstacle of a workflow is named', () => {
   const text = `
 container: {image: alpine}

@@ -132,3 +132,19 @@ echo "$MAX to $OUT"
   expect(config.match(/^ {4}(?:max|out)\w*:/gm)).toEqual(['    max:', '    out:']);
   expect((await flwd(dir, 'prune', '--max', '3', '--out', '/srv/x')).stdout).toBe('3 to /srv/x\n');
 });
+
+test('a default is found beside other assignments, and getopts on one line is marked as not sure', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'prune.sh':
+      '#!/bin/bash\nDIR=/srv/a MAX=5\nwhile getopts "d:m:" o; do\n  case $o in\n    d) DIR=$OPTARG ;;\n    m) MAX=$OPTARG ;;\n  esac\ndone\necho "$DIR $MAX"\n',
+    'line.sh':
+      '#!/bin/bash\nparse() { local o; while getopts "e:v" o; do case $o in e) E=$OPTARG ;; v) V=1 ;; esac; done; }\nparse "$@"\n',
+  });
+  for (const script of ['prune', 'line']) await flwd(dir, 'init', '--from', `${script}.sh`);
+  expect((await flwd(dir, 'prune', '-q')).stdout).toBe('/srv/a 5\n');
+  expect(readFileSync(join(dir, 'jobs/prune/config.yaml'), 'utf8')).toContain('default: 5');
+  expect(readFileSync(join(dir, 'jobs/line/config.yaml'), 'utf8')).toContain(
+    '# Not sure: line 2: cannot guess what the options in getopts e:v are for',
+  );
+});

@@ -198,12 +198,16 @@ export const instanceCommands = [
     name: 'backup',
     about: 'copy database, logs, artifacts and snapshots into a new folder; the server may be running',
     options: [
-      { name: 'include-key', about: 'copy the keys too: anyone who has the backup can then read the secrets' },
+      {
+        name: 'include-key',
+        about: 'copy the keys too: anyone who has the backup can then read the secrets; without a key, nobody can',
+      },
       json,
       configFile,
       dataDir,
     ],
     operands: 'DEST',
+    examples: ['flwd backup /mnt/backup/flwd-today', 'flwd backup /mnt/backup/flwd-today --include-key'],
     isLikelyNamespace: true,
   },
   {
@@ -211,6 +215,7 @@ export const instanceCommands = [
     about: 'check a backup and restore it; the server must be stopped',
     options: [{ name: 'force', about: 'replace the contents of the data dir' }, json, configFile, dataDir],
     operands: 'SOURCE',
+    examples: ['flwd restore /mnt/backup/flwd-today', 'flwd restore /mnt/backup/flwd-today --force'],
   },
   {
     name: 'completion',

@@ -144,7 +144,9 @@ function optionOf(
 
 /** Returns the first literal that the script assigns to the variable. */
 function initialOf(variable: string, { lines }: Script): string | undefined {
-  const pattern = new RegExp(`(?:^|[\\s;])${variable}=("[^"$\`]*"|'[^']*'|[^\\s;"'$\`()]*)(?=\\s*(?:;|$))`);
+  const word = `("[^"$\`]*"|'[^']*'|[^\\s;"'$\`()]*)`;
+  // Other assignments may follow on the same line, but a command may not: it alone would get the value.
+  const pattern = new RegExp(`(?:^|[\\s;])${variable}=${word}(?=(?:\\s+\\w+=${word})*\\s*(?:;|$))`);
   const found = lines.map(({ text }) => pattern.exec(text)?.[1]).find((one) => one !== undefined);
   return found?.replaceAll(/^["']|["']$/g, '');
 }

@@ -35,6 +35,7 @@ export function guessBash(text: string): Guess {
     doubts: [
       ...environment.doubts,
       ...options.flatMap((option) => ('doubt' in option ? [option.doubt] : [])),
+      ...(loops.length === 0 ? doubtsOfGetopts(lines) : []),
       ...asked.doubts,
       ...doubtsOfRest,
     ],
@@ -181,6 +182,14 @@ function isEvery({ text }: Line): boolean {
 }
 
 /** Reports that the script uses all of its words (`"$@"`) in a way that flwd does not understand. */
+/** For a loop with `getopts` that is not on lines of its own. */
+function doubtsOfGetopts(lines: readonly Line[]): string[] {
+  return lines.flatMap(({ text, number }) => {
+    const [, letters] = /\bgetopts\s+["']?:?([A-Za-z\d:]+)/.exec(text) ?? [];
+    return letters === undefined ? [] : [`line ${number}: cannot guess what the options in getopts ${letters} are for`];
+  });
+}
+
 function doubtOfRest({ outside, text }: Script): string[] {
   const line = outside.find((one) => isEvery(one) && !isCallOfMain(one.text, text) && !/\bset --/.test(one.text));
   return line ? [`line ${line.number} uses all words of the command line, which may be a list`] : [];

@@ -124,7 +124,7 @@ export const jobCommands = [
       configFile,
       jobsDir,
     ],
-    operands: 'PATH',
+    operands: '[PATH]',
     examples: [
       'flwd init jobs/hello',
       'flwd init jobs/report --language python',

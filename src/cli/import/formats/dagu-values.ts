@@ -5,7 +5,7 @@ import { isSecretName } from '../../../lib/secret-name.ts';
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundArgument } from '../found-job.ts';
 import { attempt, Unreadable } from '../obstacles.ts';
-import { isSecretValue } from '../secret-text.ts';
+import { isSecretValue, withoutSecrets } from '../secret-text.ts';
 import { daguMembers } from './dagu-keys.ts';
 import { type Data, isMembers, isYes, listOf, textOf } from './import-file.ts';
 import { freeName, type NamedArgument, wordsIn } from './other-arguments.ts';
@@ -59,6 +59,7 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }, obsta
       schema: isSecret
         ? { type: 'string', format: 'secret' }
         : {
+            ...(isDynamic && { description: `if it is empty: ${withoutSecrets(value)}` }),
             ...schemaOf(type, rest),
             ...(value !== undefined && value !== '' && !isDynamic && { default: typed(value, rest) }),
           },
