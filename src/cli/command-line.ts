@@ -205,7 +205,7 @@ function withOption(command: Command, word: string): string {
     ['schedules resume', 'release'],
   ]).get(name);
   if (ofOne !== undefined) return `; did you mean ${ownName} schedules ${ofOne} ${shellWord(word)}?`;
-  const isFile = /\.ya?ml$/.test(word) || name.startsWith('config ');
+  const isFile = /\.ya?ml$/.test(word) || name === 'config validate' || (name === 'config show' && word.includes('/'));
   const isRun = word.startsWith('run_');
   const option = [...(isFile ? ['config'] : []), ...(isRun ? ['run'] : []), name === 'serve' ? 'jobs' : 'job'].find(
     (one) => isKnown(command, one),
@@ -220,9 +220,21 @@ const otherOptions: ReadonlyMap<string, string> = new Map([
   ['runs -n', 'runs --limit N'],
   ['runs -a', 'runs, which lists runs in every state'],
   ['runs --all', 'runs --limit N to list more than 20 runs'],
+  ['runs --watch', 'logs --all --follow, or tui'],
   ['logs -n', 'logs RUN --tail N'],
+  ['logs --job', 'logs JOB for the last run of the job'],
+  ['serve -p', 'serve --bind 127.0.0.1:8080'],
+  ['serve -d', 'serve; docs/install.md makes it a service'],
+  ['serve --daemon', 'serve; docs/install.md makes it a service'],
   ['backfill --to', 'backfill JOB --from TIME --until TIME'],
 ]);
+
+/** Options of flwd, and what other programs call them. */
+const optionsLike: readonly (readonly [string, readonly string[]])[] = [
+  ['json', ['-o', '--output', '--format']],
+  ['tail', ['-n', '--lines', '--last']],
+  ['limit', ['-n', '--lines', '--last']],
+];
 
 export function unknownOption(command: Command, written: string): Refusal {
   const names = command.options.map((option) => `--${option.name}`);
@@ -232,6 +244,8 @@ export function unknownOption(command: Command, written: string): Refusal {
     return new Refusal(`unknown option ${written}; write ${ownName} serve --bind 127.0.0.1:8080`);
   const instead = otherOptions.get(`${command.name} ${written}`);
   if (instead !== undefined) return new Refusal(`unknown option ${written}; write ${ownName} ${instead}`);
+  const like = optionsLike.find(([name, others]) => isKnown(command, name) && others.includes(written));
+  if (like !== undefined) return new Refusal(`unknown option ${written}; did you mean \`--${like[0]}\`?`);
   const operand = command.operands?.match(/[A-Z]+/g)?.find((one) => written === `--${one.toLowerCase()}`);
   if (operand !== undefined)
     return new Refusal(

@@ -204,8 +204,15 @@ function withoutPrefix(name: string): string {
 function unknownFlag(fields: readonly ArgumentField[], name: string, { options }: Command): string {
   if (name === 'dry-run')
     return `the job takes no --dry-run; ${ownName} plan JOB shows what a run would do, and starts nothing`;
-  if (name === 'failed' && options.some((option) => option.name === 'from'))
-    return 'the job takes no --failed; to repeat the steps that did not succeed, write --from failed';
+  const isRerun = options.some((option) => option.name === 'from');
+  if (['failed', 'from-failed'].includes(name) && isRerun)
+    return `the job takes no --${name}; to repeat the steps that did not succeed, write --from failed`;
+  const startsRun = options.some((option) => option.name === 'detach');
+  const isForeign = startsRun && !fields.some((each) => flagOf(each).startsWith(`--${name}`));
+  if (isForeign && !isRerun && ['from', 'step'].includes(name))
+    return `the job takes no --${name}; ${ownName} rerun RUN --from STEP starts a run again from a step`;
+  if (isForeign && ['wait', 'watch', 'follow', 'background', 'async'].includes(name))
+    return `the job takes no --${name}; ${ownName} waits until the run ends, or does not wait with --detach`;
   if (name === 'timeout')
     return 'the job takes no --timeout; `timeouts` in its config.yaml limits the time of a run: `timeouts: {run: 30s}`';
   // A secret must not be typed, so the suggestion says where to read it from.

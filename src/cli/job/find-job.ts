@@ -11,6 +11,12 @@ import type { Job, KnownJobs } from './known-jobs.ts';
 
 const wordsOfChecks = `${ownName} jobs validate DIR checks jobs, ${ownName} config validate checks flwd.yaml, ${ownName} doctor checks the host`;
 
+const wordsOfRunning = `${ownName} run JOB starts a job`;
+const wordsOfEnding = `${ownName} cancel RUN stops a run, ${ownName} cancel RUN --force kills it at once`;
+const wordsOfMaking = `${ownName} init PATH makes a job, ${ownName} init --from SCRIPT makes one of a script`;
+const wordsOfServing = `${ownName} serve runs the server in the foreground; docs/install.md makes it a service`;
+const wordsOfAccess = `users of the same host need no login; ${ownName} tokens create makes a token for others`;
+const wordsOfTimes = `${ownName} schedules lists the times of jobs, ${ownName} import crontab makes jobs of a crontab`;
 const wordsOfRemoving = 'remove the folder of the job; flwd keeps the runs of the job until they expire';
 const wordsOfEnabled = `\`enabled: false\` in config.yaml disables the job, \`enabled: true\` enables it; ${ownName} schedules hold SCHEDULE holds one schedule`;
 const wordsOfConsole = `the console is in the browser, at the address that ${ownName} serve prints; ${ownName} tui is for a terminal`;
@@ -24,7 +30,31 @@ const otherWords: ReadonlyMap<string, string> = new Map([
   ],
   ['stop', `systemctl stop flwd stops the service, Ctrl-C ends ${ownName} serve; ${ownName} cancel RUN stops a run`],
   ['restart', `systemctl restart flwd restarts the service; ${ownName} rerun RUN starts a run again`],
-  ['kill', `${ownName} cancel RUN stops a run, ${ownName} cancel RUN --force kills it at once`],
+  ['kill', wordsOfEnding],
+  ['abort', wordsOfEnding],
+  ['terminate', wordsOfEnding],
+  ['reject', `${ownName} deny RUN [STEP] denies an approval`],
+  ['exec', wordsOfRunning],
+  ['trigger', `${wordsOfRunning}, ${ownName} triggers lists the triggers of jobs`],
+  ['dispatch', wordsOfRunning],
+  ['new', wordsOfMaking],
+  ['create', wordsOfMaking],
+  ['add', wordsOfMaking],
+  ['download', `${ownName} artifacts get RUN NAME downloads an artifact, ${ownName} export RUN a whole run`],
+  ['server', wordsOfServing],
+  ['daemon', wordsOfServing],
+  ['up', wordsOfServing],
+  ['login', wordsOfAccess],
+  ['auth', wordsOfAccess],
+  ['whoami', wordsOfAccess],
+  ['cron', wordsOfTimes],
+  ['crontab', wordsOfTimes],
+  ['list-timers', wordsOfTimes],
+  ['cat', `${ownName} logs RUN prints the log of a run, ${ownName} jobs JOB shows a job`],
+  ['grep', `${ownName} search TEXT searches the logs of all runs`],
+  ['journal', `${ownName} logs RUN prints the log of a run, ${ownName} audit lists what people did`],
+  ['executions', `${ownName} runs lists the runs`],
+  ['workflow', `${ownName} jobs lists the jobs; a workflow is a job with steps`],
   [
     'retry',
     `${ownName} rerun RUN starts a run again, ${ownName} rerun RUN --from failed repeats only the steps that did not succeed`,
@@ -96,8 +126,8 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
       : '';
     const [first = ''] = words;
     const isOfJobs = ids.some((one) => one === first || one.startsWith(`${first}/`));
-    const elsewhere = isImplicit && !isOfJobs ? otherWords.get(first) : undefined;
-    if (elsewhere !== undefined) throw new Refusal(`there is no command \`${first}\`: ${elsewhere}`);
+    const elsewhere = isOfJobs ? undefined : otherWords.get(first);
+    if (isImplicit && elsewhere !== undefined) throw new Refusal(`there is no command \`${first}\`: ${elsewhere}`);
     // A word such as `/srv` or a URL was not meant as a part of the id.
     const typed = words.length > 1 && id.includes('//') ? words.join(' ') : id;
     const what = `there is no ${isImplicit ? 'command or job' : 'job'} \`${typed}\`${among}`;
@@ -105,7 +135,8 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
     const advice =
       adviceOn(id, { ids, first: isImplicit ? first : null, jobs }) ??
-      (words.length === 1 ? pathAdvice(first, ids) : namespaceAdvice(first, { ids, jobs }));
+      (words.length === 1 ? pathAdvice(first, ids) : namespaceAdvice(first, { ids, jobs })) ??
+      (elsewhere && `; ${elsewhere}`);
     throw new Refusal(
       what + (advice ?? `; see ${ownName} --help for commands and ${jobs.command('jobs')} for jobs`),
       isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
@@ -123,9 +154,8 @@ function adviceOn(
   const inNamespace = ids.find((one) => one.endsWith(`/${id}`));
   if (inNamespace) return `; did you mean \`${inNamespace}\`?`;
   const near = hint(id, first === null ? ids : [...verbs, ...ids]) ?? (first === null ? undefined : hint(first, verbs));
-  // The first word may be a verb of another program: `flwd jobs show backup`.
-  const afterFirst = id.slice(id.indexOf('/') + 1);
-  return near ?? (ids.includes(afterFirst) ? `; did you mean \`${afterFirst}\`?` : undefined);
+  const shown = first === null ? /^(?:show|get|view|info|describe)\/(.+)$/.exec(id)?.[1] : undefined;
+  return near ?? (shown !== undefined && ids.includes(shown) ? `; did you mean \`${shown}\`?` : undefined);
 }
 
 function namespaceAdvice(

@@ -171,6 +171,14 @@ export const jobCommands = [
     name: 'schedules',
     about: 'list schedules and their next times',
     options: onInstance({ name: 'job', value: 'JOB', about: 'schedules of this job' }, tenant),
+    instead: {
+      list: 'flwd schedules lists the schedules',
+      show: 'flwd schedules --job JOB lists the schedules of a job',
+      next: 'flwd schedules lists the schedules with their next times',
+      enable: 'flwd schedules release SCHEDULE releases a schedule that was held',
+      disable: 'flwd schedules hold SCHEDULE holds a schedule until it is released',
+      delete: 'flwd schedules rm SCHEDULE removes a schedule',
+    },
   },
   {
     name: 'schedules add',

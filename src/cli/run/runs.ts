@@ -13,7 +13,9 @@ import { stepAndMessage } from '../../domain/outcome/step-and-message.ts';
 import { isFinished, listedStatuses } from '../../domain/run.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import type { Options } from '../command.ts';
+import { verbs } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
 import { assertKnownJob } from '../job/find-job.ts';
 import { jobsOf } from '../job/known-jobs.ts';
@@ -39,7 +41,13 @@ const mostOfPage = 1_000;
 export async function run(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
   const [word, extra] = [...(options.get('id') ?? []), ...operands];
-  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: ${ownName} runs lists runs, or shows one`);
+  if (word !== undefined && extra !== undefined) {
+    const meant = verbs.includes(word) ? word : /^(?:show|get|view)$/.test(word) ? 'runs' : undefined;
+    const advice = meant
+      ? `did you mean ${ownName} ${meant} ${shellWord(extra)}?`
+      : `${ownName} runs lists runs, or shows one`;
+    throw new Refusal(`unexpected word \`${extra}\`: ${advice}`);
+  }
   const query = queryOf(options);
   if (word !== undefined) assertNoFilter(options, word);
   return withSession(options, async (session) => {
