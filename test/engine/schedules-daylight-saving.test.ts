@@ -1,5 +1,6 @@
 // Schedules of a server that runs through both changes of daylight saving, and of one that is off during a change.
 
+import { randomInt } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { dataFolder } from './an-engine.ts';
 import { minuteMs, openClocked, scheduled } from './schedule-fixture.ts';
@@ -43,3 +44,62 @@ test('catching up across a change of the clocks counts each night once', async (
   const { fires } = await openClocked(root, '2026-10-26T12:00:00Z');
   expect(await fires('night')).toEqual(['2026-10-24T00:30Z', '2026-10-25T00:30Z', '2026-10-26T01:30Z']);
 });
+
+/** Changes of a whole hour, of half an hour, and at midnight. */
+const changes: readonly (readonly [timezone: string, at: string])[] = [
+  ['Europe/Berlin', '2026-03-29T01:00:00Z'],
+  ['Europe/Berlin', '2026-10-25T01:00:00Z'],
+  ['America/New_York', '2026-11-01T06:00:00Z'],
+  ['Australia/Lord_Howe', '2026-04-04T15:00:00Z'],
+  ['America/Havana', '2026-03-08T05:00:00Z'],
+];
+
+test.each(changes)(
+  'any time of day starts one run a day over the change in %s at %s, with the server on and off',
+  async (timezone, changeAt) => {
+    // Most changes are before four o'clock.
+    const times = [4, 4, 4, 24].map((hours) => [randomInt(hours), 15 * randomInt(4)] as const);
+    const of = (more: object) =>
+      Object.fromEntries(
+        times.map(([hour, minute], n) => [
+          `job${n}`,
+          scheduled({ cron: `${minute} ${hour} * * *`, timezone, ...more }),
+        ]),
+      );
+    const awayFromChange = (hours: number) => new Date(Date.parse(changeAt) + hours * 60 * minuteMs).toISOString();
+    const [from, until] = [awayFromChange(-36), awayFromChange(36)];
+    const expected = times.map(([hour, minute]) =>
+      startsOf(timezone, [hour, minute], Date.parse(from), Date.parse(until)),
+    );
+
+    const on = await openClocked(dataFolder(), from, { jobs: of({}) });
+    await on.walk(until, 15 * minuteMs);
+    const root = dataFolder();
+    await (await openClocked(root, from, { jobs: of({ catch_up: 'all' }) })).close();
+    const off = await openClocked(root, until);
+    for (const { fires } of [on, off]) {
+      const seen = await Promise.all(times.map((_, n) => fires(`job${n}`)));
+      expect({ times, seen }).toEqual({ times, seen: expected });
+    }
+  },
+);
+
+/** The first minute of each local day that is not before the time. So a time that comes twice counts once. */
+function startsOf(
+  timeZone: string,
+  [hour, minute]: readonly [number, number],
+  fromMs: number,
+  untilMs: number,
+): string[] {
+  const format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' });
+  const time = `${String(hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`;
+  const reached = new Set<string>();
+  const starts: number[] = [];
+  for (let ms = fromMs - 26 * 60 * minuteMs; ms <= untilMs; ms += minuteMs) {
+    const [day = '', now = ''] = format.format(ms).split(' ');
+    if (reached.has(day) || now < time) continue;
+    reached.add(day);
+    starts.push(ms);
+  }
+  return starts.filter((ms) => ms > fromMs).map((ms) => new Date(ms).toISOString().replace(':00.000Z', 'Z'));
+}
