@@ -146,12 +146,14 @@ testWith(headlessChromium)('the overview shows late runs and missed times until 
       detail: 'It was still running after 1s of work, which is the most it should take.',
     });
     const detail = 'The schedule started no run for 2026-06-01 06:00 UTC.';
-    await late.add(tx, { ...common, jobId: 'report', kind: 'missed', key: '2026-06-01', runId: null, detail });
+    for (const key of ['2026-06-01', '2026-06-02'])
+      await late.add(tx, { ...common, jobId: 'report', kind: 'missed', key, runId: null, detail });
   });
   const page = await browser.open(server.url);
   const card = cardOf(page, 'Late and missed');
   const rows = card.getByRole('list', { name: 'Late and missed' }).getByRole('listitem');
   await expect.poll(() => rows.count()).toBe(2);
+  await rows.filter({ hasText: /^2 times:The schedule started no run/ }).waitFor();
   const links = (row: number) => rows.nth(row).getByRole('link');
   const hrefs = async (name: RegExp) => card.getByRole('link', { name }).first().getAttribute('href');
   await expect.poll(() => hrefs(/after 1s of work/)).toBe(`/runs/${runId}`);

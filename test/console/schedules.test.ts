@@ -474,6 +474,8 @@ testWith(headlessChromium)('schedules and triggers say which stored secret their
   await page.getByRole('region', { name: 'Schedule of ops/nightly' }).getByText(words).waitFor();
   await page.goto(`${one.url}/jobs/ops/nightly?tab=schedules`);
   await page.getByRole('region', { name: 'Schedules' }).getByText(words).waitFor();
+  await page.goto(`${one.url}/jobs/ops/start?tab=schedules`);
+  await page.getByRole('region', { name: 'Schedules' }).getByText('At the next start', { exact: true }).waitFor();
   await page.goto(`${one.url}/admin/triggers`);
   await page
     .getByRole('row', { name: /ops\/after/ })

@@ -9,11 +9,11 @@ import { Button } from '../design/controls/Button.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { MissingSecrets } from '../schedules/MissingSecrets.tsx';
-import { Last, RowMenu } from '../schedules/ScheduleCells.tsx';
+import { Last, Next, RowMenu } from '../schedules/ScheduleCells.tsx';
 import { ScheduleForm } from '../schedules/ScheduleForm.tsx';
 import { ActionNotes } from '../schedules/SchedulePanel.tsx';
 import { type ScheduleAct, useScheduleActions } from '../schedules/schedule-actions.ts';
-import { nextTimes, type Schedule } from '../schedules/schedule-data.ts';
+import { missingSecretsOf, nextTimes, type Schedule } from '../schedules/schedule-data.ts';
 import { ZoneTime } from '../schedules/ZoneTime.tsx';
 import { type Answer, useAnswer } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
@@ -119,14 +119,20 @@ function Row({
           {done && <Chip look="sunk">done</Chip>}
           {enabled && held && <Chip look="late">held</Chip>}
         </p>
-        <div className={styles.wrong}>
-          <MissingSecrets of={schedule} />
-        </div>
+        {missingSecretsOf(schedule).length > 0 && (
+          <div className={styles.wrong}>
+            <MissingSecrets of={schedule} />
+          </div>
+        )}
         {given.length > 0 && <code className={styles.args}>{harmless(given.join(' '))}</code>}
       </div>
       <div>
         <span className={styles.quiet}>Next</span>
-        {next.length === 0 ? '–' : next.slice(0, firesShown).map((time) => <ZoneTime key={time.at} {...time} />)}
+        {next.length === 0 ? (
+          <Next schedule={schedule} />
+        ) : (
+          next.slice(0, firesShown).map((time) => <ZoneTime key={time.at} {...time} />)
+        )}
       </div>
       <div>
         <span className={styles.quiet}>Last</span>

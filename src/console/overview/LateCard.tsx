@@ -5,7 +5,7 @@ import { Link } from 'wouter';
 import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { type Late, useLate } from '../session/late.ts';
-import { countWords, harmless, jobPath, runPath } from '../words.ts';
+import { countOf, countWords, harmless, jobPath, runPath } from '../words.ts';
 import styles from './Lists.module.css';
 
 const shown = 5;
@@ -14,26 +14,36 @@ const shown = 5;
 export function LateCard(): ReactNode {
   const late = useLate() ?? [];
   if (late.length === 0) return null;
+  const groups = [...Map.groupBy(late, ({ job_id: id, kind }) => `${id} ${kind}`)];
   return (
     <Card title="Late and missed" count={countWords(late.length)} isFlush>
       <ul className={styles.rows} aria-label="Late and missed">
-        {late.slice(0, shown).map((one) => (
-          <Row key={`${one.job_id} ${one.kind} ${one.at}`} late={one} />
+        {groups.slice(0, shown).map(([key, of]) => (
+          <Row key={key} of={of} />
         ))}
       </ul>
-      {late.length > shown && <p className={styles.nothing}>{countWords(late.length - shown)} more</p>}
+      {groups.length > shown && <p className={styles.nothing}>{countOf(groups.length - shown, 'more job')}</p>}
     </Card>
   );
 }
 
-function Row({ late }: { readonly late: Late }): ReactNode {
+/** Shows the newest of the times of a job. */
+function Row({ of }: { readonly of: readonly Late[] }): ReactNode {
+  const [late] = of;
+  if (!late) return null;
   const detail = harmless(late.detail);
   return (
     <li className={styles.failure}>
+      {of.length > 1 && (
+        <span className={styles.times}>
+          {countWords(of.length)}
+          <span className="unseen"> times:</span>
+        </span>
+      )}
       <div className={styles.about}>
         <Link
           href={late.run_id === null ? jobPath(late.job_id) : runPath(late.run_id)}
-          className={styles.message}
+          className={styles.sentence}
           title={detail}
         >
           {detail}
