@@ -2,7 +2,7 @@
 
 import type { AnswerOf } from '../contract/operations.ts';
 import { otherFailures } from '../domain/outcome/step-and-message.ts';
-import { stepLabel } from './step-label.ts';
+import { stepLabel } from '../domain/outcome/step-label.ts';
 
 type Run = AnswerOf<'getRun'>;
 type Step = Run['steps'][number];

@@ -4,8 +4,9 @@ import { whoMayAnswer } from '../domain/access/who-may-answer.ts';
 import type { NotifyEvent } from '../domain/notification.ts';
 import { byRequester } from '../domain/outcome/cancel-request.ts';
 import { stepAndMessage } from '../domain/outcome/step-and-message.ts';
+import { stepLabel } from '../domain/outcome/step-label.ts';
 import { invariant } from '../domain/problem.ts';
-import type { Run, RunStatus } from '../domain/run.ts';
+import { isFinished, type Run, type RunStatus } from '../domain/run.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import { zonedTime } from '../lib/cron/zoned-time.ts';
@@ -166,7 +167,7 @@ export function createMessages(o: {
   return {
     async of(report: Report): Promise<Message> {
       if (report.notification.runId === null) return aboutOf(report);
-      return { ...(await aboutOf(report)), lines: await lastLines(report.run.run_id, store) };
+      return { ...(await aboutOf(report)), lines: await lastLines(report.run, store) };
     },
     async digest(reports: readonly Report[]): Promise<Message> {
       const parts: Message[] = [];
@@ -245,9 +246,19 @@ function sampleOf(id: string, at: string, o: Place & { readonly timezone: string
   };
 }
 
-async function lastLines(runId: string, { logs }: Pick<Store, 'logs'>): Promise<string[]> {
-  const { lines } = await logs.page(runId, { tail: mostLines, limit: mostLines, isPrinted: true });
-  return lines.map(({ message }) => logLine(message, mostLineChars)).filter((line) => line !== '');
+/** The last lines. If the run has several steps, each line begins with its step. */
+async function lastLines(run: Run, { logs }: Pick<Store, 'logs'>): Promise<string[]> {
+  const { lines } = await logs.page(run.run_id, { tail: mostLines, limit: mostLines, isPrinted: true });
+  return lines.flatMap(({ message, step_id: stepId }) => {
+    const line = logLine(message, mostLineChars);
+    if (line === '' || run.steps.length < 2) return line === '' ? [] : [line];
+    return [logLine(`${labelOf(run, stepId)} | ${line}`, mostLineChars)];
+  });
+}
+
+/** The id of the step and, if it is an instance, its item, as `flwd runs RUN` shows it. */
+function labelOf({ steps }: Run, stepId: string): string {
+  return stepLabel(steps.find(({ step_id: id }) => id === stepId) ?? { step_id: stepId });
 }
 
 /** When the run ended, or a step began to wait for an approval. */
@@ -310,9 +321,11 @@ async function reasonOf(
     return `The step ${stepId} waits for an approval${by}${until}${open?.question ? `: ${open.question}` : '.'}`;
   }
   const { error } = run;
-  const why = plainText(error ? stepAndMessage(error) : 'the run failed').replace(/[.\s]+$/, '');
+  const label = error?.step_id && labelOf(run, error.step_id);
+  const why = plainText(error ? stepAndMessage(error, label) : 'the run failed').replace(/[.\s]+$/, '');
   // The first letter becomes a capital letter, unless it belongs to the id of a step.
-  const first = error && why.startsWith(`${error.step_id}: `) ? why.charAt(0) : why.charAt(0).toUpperCase();
+  const first =
+    error && label !== undefined && why.startsWith(`${label}: `) ? why.charAt(0) : why.charAt(0).toUpperCase();
   // The counts come first. After the message of a program, they would look like a part of that message.
   const counts = [
     ...(failures > 1 ? [`${ordinal(failures)} failure in a row`] : []),
@@ -332,7 +345,9 @@ function commandOf({ notification: { event, runId, stepId }, run }: Report): str
     const step = `${runId} ${shellWord(stepId ?? '')}`;
     return `flwd approve ${step}, or flwd deny ${step}`;
   }
-  return `flwd logs ${runId}`;
+  if (event === 'late' && !isFinished(run.status)) return `flwd logs ${runId}, or flwd cancel ${runId}`;
+  const isRerunnable = run.status === 'failed' && run.steps.length > 1 && run.parent === null;
+  return `flwd logs ${runId}${isRerunnable ? `, or flwd rerun ${runId} --from failed` : ''}`;
 }
 
 /** Leaves out the time in which the run waited for an approval. */

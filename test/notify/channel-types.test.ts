@@ -80,6 +80,27 @@ test('slack: a message has a headline, the reason, the end of the log and a link
   expect(textsOf(json()).filter((each) => invisible.test(each))).toEqual([]);
 });
 
+test('a message about a run with several steps names the steps as flwd runs does, and how to repeat those that failed', async () => {
+  const receiver = await startReceiver();
+  const channel = aChannel({ type: 'gotify', url: receiver.url, token: 't' });
+  const opened = await openNotifier(dataFolder(), { channels: [channel] });
+  const one = { name: '', kind: 'command', needs: [] } as const;
+  const steps = [
+    { ...one, step_id: 'step_01', n: 1 },
+    { ...one, step_id: 'deploy[1]', n: 2, instance_of: 'deploy', item: '{"item":"db2.fra"}' },
+  ];
+  const change = { error: { message: 'exited with code 1', step_id: 'deploy[1]' } };
+  const rule = [{ on: ['failed'], channel: 'team' }] as const;
+  const runId = await opened.end(rule, 'fail', { run: { steps }, change, lines: ['the last line'] });
+  await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 60_000 });
+  expect(JSON.parse(receiver.received[0]?.body ?? '').message).toBe(
+    'deploy[1] (db2.fra): exited with code 1.\n\n' +
+      'Failed on db1 at 2024-01-15 10:30:01 UTC, started by local through the API.\n\n' +
+      'step_01 | the last line\n\n' +
+      `On db1: flwd logs ${runId}, or flwd rerun ${runId} --from failed`,
+  );
+});
+
 test('slack: without server.public_url a message has a command instead of the link', async () => {
   const { json, runId } = await requestOf({ type: 'slack' }, { publicUrl: null });
   const [attachment] = json().attachments;

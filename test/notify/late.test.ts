@@ -63,16 +63,22 @@ test('the rules of flwd.yaml report what is late and what was missed, even witho
   expect(second).toMatchObject({ type: 'job.missed', data: { event: 'missed' } });
 });
 
-test('without server.public_url, a message about a job has a command, except if its reason has one', async () => {
+test('without server.public_url, a message about what is late has commands, except if its reason has one', async () => {
   const receiver = await startReceiver();
   const channels = [aChannel({ type: 'gotify', url: receiver.url, token: 't' })];
   const rules = [{ jobs: ['**'], terms: { on: ['late', 'missed'] }, to: ['team'] }] as const;
-  const { add } = await openNotifier(dataFolder(), { channels, rules });
+  const { add, end } = await openNotifier(dataFolder(), { channels, rules });
+  // The run is left running.
+  const runId = await end([], 'claim');
   await add(late('1'));
   await add(late('2', { kind: 'missed', scheduleId: 'schedule_1', detail: 'The schedule started no run.' }));
-  await when(() => expect(receiver.received).toHaveLength(2));
+  await add(late(runId, { jobId: 'backup/daily', kind: 'duration', runId, detail: 'It still runs.' }));
+  await when(() => expect(receiver.received).toHaveLength(3));
   const texts = receiver.received.map(({ body }) => String(JSON.parse(body).message));
   expect(texts.toSorted()).toEqual([
+    expect.stringMatching(
+      new RegExp(`^It still runs\\..*\n\nOn db1: flwd logs ${runId}, or flwd cancel ${runId}$`, 's'),
+    ),
     expect.stringMatching(/^No run has succeeded .*UTC\.\n\nOn db1: flwd runs --job prod\/backup$/s),
     expect.stringMatching(/^The schedule started no run\.\n\nNoticed on db1 at .* UTC\.$/),
   ]);

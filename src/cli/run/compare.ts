@@ -7,9 +7,9 @@ import { type Change, changesOf, readJobFile } from '../../client/job-changes.ts
 import { lastSuccessBefore } from '../../client/last-success.ts';
 import { findLogDifference, type LogDifference } from '../../client/log-difference.ts';
 import { comparedArguments, comparedFacts, comparedSteps, differs, haveSecrets } from '../../client/run-differences.ts';
-import { stepLabel } from '../../client/step-label.ts';
 import { tookMs, tookWords, workMs } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { stepLabel } from '../../domain/outcome/step-label.ts';
 import type { Options } from '../command.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { ownName } from '../own-name.ts';

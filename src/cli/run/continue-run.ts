@@ -2,8 +2,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '../../client/client.ts';
-import { stepLabel } from '../../client/step-label.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { stepLabel } from '../../domain/outcome/step-label.ts';
 import { isFinished } from '../../domain/run.ts';
 import { oneLine } from '../../lib/plain-text.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';

@@ -3,10 +3,10 @@
 
 import { hintOf, whyFailed } from '../../client/answer-words.ts';
 import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
-import { stepLabel } from '../../client/step-label.ts';
 import { wholeWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { byRequester } from '../../domain/outcome/cancel-request.ts';
+import { stepLabel } from '../../domain/outcome/step-label.ts';
 import { isFinished } from '../../domain/run.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { lostRun, onLost } from '../session/lost-data-dir.ts';

@@ -1,7 +1,7 @@
 // Names the steps of a run for people. The server makes the instances of a `foreach` while the run goes on.
 
 import type { Client } from '../../client/client.ts';
-import { stepLabel } from '../../client/step-label.ts';
+import { stepLabel } from '../../domain/outcome/step-label.ts';
 import { printable } from '../terminal/output.ts';
 
 export type StepLabels = ReturnType<typeof createStepLabels>;

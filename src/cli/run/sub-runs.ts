@@ -1,7 +1,7 @@
 // The runs that the steps of a run have started. Their lines are not in the log of the run itself.
 
-import { stepLabel } from '../../client/step-label.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { stepLabel } from '../../domain/outcome/step-label.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../terminal/output.ts';
 

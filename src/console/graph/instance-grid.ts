@@ -1,7 +1,7 @@
 // Arranges the instances of a step with `matrix` or `foreach` as a grid. The last variable of a matrix runs across, and
 // the other variables run down.
 
-import { itemName } from '../../client/step-label.ts';
+import { itemName } from '../../domain/outcome/step-label.ts';
 import { harmless } from '../words.ts';
 
 export type Grid<T> = {

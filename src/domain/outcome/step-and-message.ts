@@ -3,10 +3,13 @@
 import { stepIdOfSingle } from '../job.ts';
 import type { RunError } from '../run.ts';
 
-/** For example `test: exited with code 1; 2 other steps failed`. For a job without steps, only the message. */
-export function stepAndMessage(error: RunError): string {
+/**
+ * For example `test: exited with code 1; 2 other steps failed`. For a job without steps, only the message.
+ * @param label the name of the step for people; by default, its id
+ */
+export function stepAndMessage(error: RunError, label = error.step_id): string {
   const { message, step_id: stepId } = error;
-  const words = stepId === undefined || stepId === stepIdOfSingle ? message : `${stepId}: ${message}`;
+  const words = stepId === undefined || stepId === stepIdOfSingle ? message : `${label}: ${message}`;
   return [words, otherFailures(error)].filter(Boolean).join('; ');
 }
 

@@ -1,7 +1,7 @@
 // The question that is asked before a step is approved or denied: which step, and with which comment.
 
-import { stepLabel } from '../../client/step-label.ts';
 import type { BodyOf } from '../../contract/operations.ts';
+import { stepLabel } from '../../domain/outcome/step-label.ts';
 import { characters } from '../characters.ts';
 import type { Press } from '../presses.ts';
 import { editText, emptyText, type TextEdit } from '../text-edit.ts';

@@ -3,7 +3,7 @@
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useEffect, useMemo, useState } from 'react';
 import { inGroups } from '../../client/shown-steps.ts';
-import { stepLabel } from '../../client/step-label.ts';
+import { stepLabel } from '../../domain/outcome/step-label.ts';
 import { isFinished } from '../../domain/run.ts';
 import { cells, line, type Span, typed } from '../line.ts';
 import { LogPane } from '../log/log-pane.ts';
