@@ -146,7 +146,8 @@ function open(stats: Parameters<typeof showMode>[0]): string {
 }
 
 function foreign(uid: number): string {
-  return `it belongs to another user, uid ${uid} (run flwd as that user, or chown -R the folder)`;
+  const advice = process.geteuid?.() === 0 ? 'or chown -R the folder' : 'or ask its server with --remote';
+  return `it belongs to another user, uid ${uid} (run flwd as that user, ${advice})`;
 }
 
 export function unusable(dataDir: string, reason: string): StartError {

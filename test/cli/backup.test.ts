@@ -50,7 +50,7 @@ describe('a backup of a running instance', () => {
       const taken = await flwd(instance.dir, 'backup', dest);
       expect(taken).toMatchObject({ stderr: '', code: 0 });
       expect(taken.stdout).toMatch(
-        /^copied \d+ files \([\d.]+ \w+\) to \/\S+; restore them with flwd restore \S+\nsecret.key and notify.key are not included/,
+        /^copied \d+ files \([\d.]+ \w+\) from \/\S+\/data to \/\S+; restore them with flwd restore \S+\nsecret.key and notify.key are not included/,
       );
       expect(existsSync(join(dest, 'secret.key'))).toBe(false);
       expect(spawnSync('sha256sum', ['--check', '--quiet', 'files.sha256'], { cwd: dest }).status).toBe(0);
@@ -553,7 +553,7 @@ test('backup and audit say what to do if the database is empty, and doctor names
 });
 
 testWith('bwrap', 'setpriv')(
-  'the nightly job of docs/operation.md backs up the default data dir of a user',
+  'the nightly job of docs/operation.md backs up the data dir that its flwd.yaml names',
   async () => {
     const page = readFileSync(join(import.meta.dirname, '../../docs/operation.md'), 'utf8');
     const [, recipe = ''] = page.split('### Back up every night\n');
@@ -562,16 +562,15 @@ testWith('bwrap', 'setpriv')(
     // Not below /tmp, because a job has its own /tmp.
     const home = mkdtempSync('/var/tmp/flwd-backup-');
     onTestFinished(() => rmSync(home, { recursive: true, force: true }));
-    const dataDir = join(home, '.local/share/flwd');
+    const dataDir = join(home, 'data');
     const own = script
       .replaceAll('/etc/flwd/flwd.yaml', join(home, 'flwd.yaml'))
-      .replaceAll('/var/lib/flwd', dataDir)
       .replaceAll('/mnt/backup', join(home, 'backups'))
       .replace(/^flwd/m, `${process.execPath} ${bin}`);
     for (const folder of ['jobs/nightly', 'backups']) mkdirSync(join(home, folder), { recursive: true });
     writeFileSync(
       join(home, 'flwd.yaml'),
-      'server: {bind: "127.0.0.1:0"}\nsecurity: {allow_profiles: [secure, disabled]}\n',
+      `instance: {data_dir: ${dataDir}}\nserver: {bind: "127.0.0.1:0"}\nsecurity: {allow_profiles: [secure, disabled]}\n`,
     );
     writeFileSync(join(home, 'jobs/nightly/config.yaml'), config);
     writeFileSync(join(home, 'jobs/nightly/run.sh'), own, { mode: 0o755 });

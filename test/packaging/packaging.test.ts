@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { readCommandLine } from '../../src/cli/command-line.ts';
 import { operations } from '../../src/contract/operations.ts';
 import { apiBase } from '../../src/contract/routes.ts';
@@ -47,12 +48,17 @@ test('no line of the unit prevents bubblewrap from creating a sandbox', () => {
   expect(harmful.flatMap(setting)).toEqual([]);
 });
 
-test('the unit starts a command that exists, with options that exist', () => {
+test('the unit starts a command that exists, with options that exist', async () => {
   const [program = '', ...rest] = setting('ExecStart')[0]?.split(' ') ?? [];
   expect(program).toBe('/usr/local/bin/flwd');
   const { command, options } = readCommandLine(rest);
   expect(command.name).toBe('serve');
-  expect(options.get('data-dir')).toEqual([`/var/lib/${setting('StateDirectory')[0]}`]);
+  const dataDir = `/var/lib/${setting('StateDirectory')[0]}`;
+  expect(options.get('data-dir')).toEqual([dataDir]);
+  // Commands that read the same flwd.yaml, such as `flwd backup`, must not work on the data dir of another instance.
+  expect(parse(await readFile(join(packaging, 'flwd.yaml'), 'utf8'))).toMatchObject({
+    instance: { data_dir: dataDir },
+  });
 });
 
 test('the image has an init as pid 1, and starts a command that exists as a user other than root', () => {

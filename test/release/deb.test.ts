@@ -89,9 +89,9 @@ test('the ExecStart of the unit serves jobs, as its user, without privileges and
     });
     const uid = must('id', '--user', 'flwd').trim();
     expect(uid).not.toBe('0');
-    // Root asks the server, which it finds in the data dir.
-    expect(must('flwd', 'whoami', '--data-dir', '/var/lib/flwd')).toContain(`uid ${uid}`);
-    expect(must('flwd', 'runs', '--data-dir', '/var/lib/flwd')).toContain('whoami');
+    // Root asks the server, which it finds in the data dir that /etc/flwd/flwd.yaml names.
+    expect(must('flwd', 'whoami')).toContain(`uid ${uid}`);
+    expect(must('flwd', 'runs')).toContain('whoami');
   } finally {
     server.kill();
   }
@@ -168,5 +168,5 @@ test('purging the package removes the configuration but neither the data nor the
 test('a fresh installation finds the data and the jobs again', () => {
   must('dpkg', '--install', '/var/cache/flwd.deb');
   expect(ownership('/var/lib/flwd/flwd.db')).toBe('flwd:flwd 600');
-  expect(must('setpriv', ...asTheUnit(), 'flwd', 'runs', '--data-dir', '/var/lib/flwd')).toContain('whoami');
+  expect(must('setpriv', ...asTheUnit(), 'flwd', 'runs')).toContain('whoami');
 });

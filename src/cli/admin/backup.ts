@@ -35,7 +35,7 @@ export async function run(options: Options, operands: readonly string[], call: C
     return damaged.length > 0 ? exitCodes.runFailed : exitCodes.done;
   }
   const lines = [
-    `copied ${files} files (${sizeWords(bytes)}) to ${given}; restore them with ${commandText(options, 'restore', given)}`,
+    `copied ${files} files (${sizeWords(bytes)}) from ${config.instance.dataDir} to ${given}; restore them with ${commandText(options, 'restore', given)}`,
   ];
   if (missing > 0) lines.push(`left out ${missing} files that reached the end of their retention during the copy`);
   lines.push(
