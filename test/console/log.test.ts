@@ -205,7 +205,8 @@ describe('a log of a million lines', () => {
     const other = await browser.open(`${quiet.url}/runs`);
     let page = other;
     let requests = 0;
-    // On an idle machine, this takes one second. How long a log of one line takes on this machine at the moment is added.
+    // On an idle machine, this takes one second. The limit grows with the time that a log of one line takes at the
+    // moment.
     await expectWithin(5_000, async () => {
       const shortMs = await msOf(async () => {
         await other.goto(`${quiet.url}/runs/${short.id}`);
