@@ -337,6 +337,12 @@ test('systemd and Cronicle: every obstacle of a job is named', () => {
   ]);
 });
 
+test('systemd: a service with a user of its own did not run as root', () => {
+  const { user, notes } = jobOf(timer('OnCalendar=daily', 'DynamicUser=yes\nExecStart=/bin/true'));
+  expect(user).toBeNull();
+  expect(notes).toContain('`DynamicUser=yes` was not carried over: see `run_as` in jobs.md');
+});
+
 test('systemd: an empty time removes all times before it', () => {
   const job = jobOf(timer('OnBootSec=1min\nOnCalendar=daily\nOnCalendar=\nOnCalendar=weekly', 'ExecStart=/bin/true'));
   expect(job.schedules.map(({ cron }) => cron)).toEqual(['0 0 * * 1']);

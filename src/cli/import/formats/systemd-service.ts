@@ -21,7 +21,8 @@ type Service = {
   readonly description: string | undefined;
   readonly command: FoundCommand;
   readonly environment: Readonly<Record<string, string>>;
-  readonly user: string;
+  /** null: a user that systemd made for the service. */
+  readonly user: string | null;
   readonly home: string | null;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly notes: readonly string[];
@@ -30,6 +31,7 @@ type Service = {
 export function readService(service: Unit, manager: Manager, obstacles: string[]): Service {
   const user = service.last('Service', 'User') ?? manager.user;
   const home = user === manager.user ? manager.home : null;
+  const isDynamic = /^(?:1|yes|y|true|t|on)$/i.test(service.last('Service', 'DynamicUser') ?? '');
   const expand = (text: string): string => withSpecifiers(text, { service, user, home, manager, obstacles });
   const lines = ['ExecCondition', 'ExecStartPre', 'ExecStart', 'ExecStartPost'].flatMap((key) =>
     service.all('Service', key).flatMap((line) => attempt(obstacles, () => commandsOf(key, line, expand)) ?? []),
@@ -52,8 +54,8 @@ export function readService(service: Unit, manager: Manager, obstacles: string[]
     description: description === undefined ? undefined : expand(description),
     command: { file: 'service.sh', text: `${text.join('\n')}\n`, interpreter: ['/bin/sh'], isShell: true },
     environment,
-    user,
-    home,
+    user: isDynamic ? null : user,
+    home: isDynamic ? null : home,
     settings: settingsOf(service),
     notes: [...notesOf(service), ...lines.flatMap(({ notes }) => notes)],
   };
@@ -149,6 +151,7 @@ const notCarriedOver: readonly (readonly [string, string, string])[] = [
   ['Service', 'ExecStop', ''],
   ['Service', 'ExecStopPost', 'see `always` of a step in jobs.md'],
   ['Service', 'SuccessExitStatus', 'every exit code but 0 is a failure'],
+  ['Service', 'DynamicUser', 'see `run_as` in jobs.md'],
   ['Service', 'Group', ''],
   ['Service', 'SupplementaryGroups', ''],
   ['Service', 'StandardInput', ''],
