@@ -68,8 +68,7 @@ export function App({ client, where, ensureStarted }: AppProps): ReactElement {
   useInput((input, key) => queue(toPresses(input, key)));
   usePaste((text) => queue([toPaste(text)]));
 
-  const name = useInstanceName(admission.client, connection.epoch + admission.epoch);
-  const top = header(`${name}${where}`, connection, admission, columns);
+  const top = header(useInstanceName(admission) + where, connection, admission, columns);
   const bodyRows = Math.max(0, rows - top.length - 1);
   const context: ScreenContextValue = {
     client: admission.client,
@@ -119,7 +118,7 @@ function screenOf(place: Place, isActive: boolean, depth: number): ReactElement 
 }
 
 /** The name of the instance for the header; empty until it is known, and for a caller who may not read it. */
-function useInstanceName(client: Client, epoch: number): string {
+function useInstanceName({ client, epoch }: Pick<Admission, 'client' | 'epoch'>): string {
   const [name, setName] = useState('');
   useEffect(() => {
     const ending = new AbortController();

@@ -32,6 +32,7 @@ async function start(terminal: Terminal): Promise<void> {
 
 testWith('tmux')('one waiting step is approved with a comment, and another one is denied', async () => {
   const terminal = await openTui(server.url, { columns: 60, rows: 20 });
+  await terminal.sees(/^flwd {2}\S+ {2}http:/);
   await terminal.sees(/❯ demo\/gates/);
   await terminal.press('Enter');
   await start(terminal);
