@@ -217,6 +217,20 @@ test('if a takeover is killed after it wrote the crontab, the next takeover rele
   expect((await flwd('doctor')).stdout).not.toContain('takeover');
 });
 
+test('the takeover that finishes a killed one waits as well until no line is about to start', async () => {
+  const due = new Date(Date.now() + 90_000);
+  const soon = (text: string): string => text.replace(`0 3 1 ${far} *`, `${due.getMinutes()} ${due.getHours()} * * *`);
+  const { dataDir, crontab, type, held } = await imported(soon(table));
+  // This is what a takeover leaves that was killed after it wrote the crontab.
+  crontab.write(soon(marked));
+  mkdirSync(join(dataDir, 'takeover'), { mode: 0o700 });
+  writeFileSync(join(dataDir, 'takeover', 'unfinished.json'), '["echo","echo-2","date"]\n');
+
+  await type('takeover', '--yes').prints(/^waiting until no line is about to start/m);
+  expect(await held()).toEqual(['date', 'echo', 'echo-2']);
+  expect(crontab.read()).toBe(soon(marked));
+});
+
 test('a crontab that somebody else changes during a takeover is not overwritten', async () => {
   const { crontab, type, held, flwd } = await imported();
   crontab.stopAt(2, 'before');

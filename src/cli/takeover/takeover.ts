@@ -122,11 +122,12 @@ async function commentOutLines(read: ReadTable, taken: readonly Prepared[], o: W
   const active = taken.flatMap(({ line }) =>
     line.kind === 'active' ? line.lines.map((number) => [number, line.jobId ?? ''] as const) : [],
   );
-  if (active.length === 0) return;
+  // Also if an interrupted takeover has commented the lines out: flwd starts no job in the minute after the release.
   await waitForQuiet(
     taken.map(({ line }) => line),
     o.output,
   );
+  if (active.length === 0) return;
   rememberTaken(
     o.dataDir,
     active.map(([, jobId]) => jobId),
