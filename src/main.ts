@@ -14,8 +14,8 @@ import type { AuditDetail } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
 import { createEngine, type Engine, type EngineOptions } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
-import { findDowntime, recordStart } from './engine/lifetime.ts';
-import { createRetention, type Retention } from './engine/retention/retain.ts';
+import { findDowntime, findStoppedMs, recordStart } from './engine/lifetime.ts';
+import { createRetention, type Retention, type RetentionParts } from './engine/retention/retain.ts';
 import type { Gap } from './engine/schedule/missed-words.ts';
 import { openKeyring, openKeyWords } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
@@ -171,6 +171,7 @@ async function startParts(
     ...storage,
     ...jobs,
     engine,
+    stoppedMs: () => findStoppedMs(store.audit, { startedAtMs, signAtMs }).catch(() => 0),
     startedAtMs,
     hostChecks: probe.checks,
     jwt,
@@ -370,7 +371,8 @@ async function openServer(
     Pick<
       ServerParts,
       'catalog' | 'snapshots' | 'engine' | 'startedAtMs' | 'hostChecks' | 'jwt' | 'ownCredentials' | 'runCallers'
-    >,
+    > &
+    Pick<RetentionParts, 'stoppedMs'>,
 ): Promise<{ readonly listen: Server['listen']; readonly retention: Retention }> {
   const { store, hub, signer, engine } = parts;
   const { channels, messages } = openChannels(config, parts);
@@ -390,6 +392,7 @@ async function openServer(
     store,
     clock,
     log,
+    stoppedMs: parts.stoppedMs,
     room: createRoomLender(config.instance.dataDir, { forRemoval: true }),
   });
   onStop('retention', () => retention.close());

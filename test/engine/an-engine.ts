@@ -104,6 +104,8 @@ export async function openEngine(
     readonly timezone?: string;
     readonly calendars?: Calendars;
     readonly downtime?: Gap;
+    /** How long retention believes that no server was running. */
+    readonly stoppedMs?: number;
     /** Whether flwd.yaml pauses all schedules. */
     readonly arePaused?: boolean;
     readonly execution?: Partial<Pick<ControllerContext, 'artifactLimits' | 'masked' | 'runCallers'>>;
@@ -172,6 +174,7 @@ export async function openEngine(
     policy: { ...keepsAll, ...o.policy },
     clock: { ...clock, now: () => o.nowMs ?? clock.now() },
     log,
+    stoppedMs: async () => o.stoppedMs ?? 0,
     room: createRoomLender(dataDir, { forRemoval: true }),
   });
   o.beforeStart?.(store);

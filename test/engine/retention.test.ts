@@ -341,6 +341,7 @@ test('a server that stops waits up to a second while a large folder is being rem
       statsMs: null,
     },
     clock: systemClock,
+    stoppedMs: async () => 0,
     log: pino({ level: 'warn' }, { write: (line) => void lines.push(line) }),
   });
   retention.start();
@@ -402,6 +403,26 @@ test('a clock that is put forward makes nothing expire for a day, and nothing at
   expect((await retention.collect(asked)).removed).toMatchObject({ runs: 0 });
   clock.forward(24 * hourMs);
   expect((await retention.collect(asked)).removed).toMatchObject({ runs: 1, logs: 1, artifacts: 1 });
+});
+
+test('a server that starts with a clock far ahead removes nothing; without a server, flwd gc trusts the clock', async () => {
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs });
+  const runId = await first.create('stepped');
+  await first.finished(runId);
+  await first.close();
+  // To the server, it looks as if it had been stopped for a hundred days.
+  const stoppedMs = 2_400 * hourMs;
+  const ahead = { policy: { runsMs: 90 * 24 * hourMs }, nowMs: Date.now() + stoppedMs, stoppedMs };
+  const server = await openEngine(root, ahead);
+  server.retention.start();
+  expect(await server.retention.preview()).toMatchObject({ runs: 0 });
+  expect((await server.retention.collect(asked)).removed).toMatchObject({ runs: 0 });
+  expect(await server.store.runs.get(runId)).toBeDefined();
+  await server.close();
+
+  const command = await openEngine(root, ahead);
+  expect((await command.retention.collect(asked)).removed).toMatchObject({ runs: 1 });
 });
 
 test('an artifact that expired only because the clock was ahead is available again once the clock is set back', async () => {

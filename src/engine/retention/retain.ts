@@ -71,13 +71,15 @@ const timeoutMs = 1_000;
 const dayMs = 86_400_000;
 const leastWalBytes = 8 * 2 ** 20;
 
-type Parts = {
+export type RetentionParts = {
   readonly store: Store;
   readonly runsDir: string;
   readonly snapshotsDir: string;
   readonly policy: RetentionPolicy;
   readonly clock: SteadyClock;
   readonly log: Logger;
+  /** How long no server was running before the starts of the last day. */
+  readonly stoppedMs: () => Promise<number>;
   /** Lends room on a full disk to a pass that a caller has asked for. */
   readonly room?: RoomLender;
 };
@@ -85,7 +87,7 @@ type Parts = {
 /** The options of a pass that a caller has asked for. */
 type Asked = { readonly keptFreeBytes: number | undefined };
 
-export function createRetention(parts: Parts) {
+export function createRetention(parts: RetentionParts) {
   const clock = createRetentionClock(parts.clock);
   const o = { ...parts, clock };
   const { log } = o;
@@ -94,9 +96,11 @@ export function createRetention(parts: Parts) {
   /** Passes run one at a time, because two would remove the same things. */
   const passes = createSerial();
   let timer: NodeJS.Timeout | undefined;
+  let started: Promise<void> | undefined;
   let leftoversDueMs = clock.monotonicMs() + dayMs;
 
   async function pass(share: number, signal: AbortSignal, removed: Removed, asked?: Asked) {
+    await started;
     const withLeftovers = asked !== undefined || clock.monotonicMs() >= leftoversDueMs;
     const stop = AbortSignal.any([closing.signal, signal]);
     const answer = await removeOld(o, restOf(share, stop), removed, { asked, withLeftovers, closing: closing.signal });
@@ -141,9 +145,16 @@ export function createRetention(parts: Parts) {
       });
     },
     /** What a pass would remove now. `file_bytes` counts only logs, and leftovers are not searched for. */
-    preview: (): Promise<Removed> => previewOf(o),
+    async preview(): Promise<Removed> {
+      await started;
+      return previewOf(o);
+    },
     /** Starts a pass now and every few minutes. */
-    start: () => void runInBackground(),
+    start(): void {
+      // A server that starts with a clock far ahead believes that no server was running for that long.
+      started ??= o.stoppedMs().then(clock.doubt);
+      void runInBackground();
+    },
     /** Resolves when nothing is being removed, or after a second: the next start removes the rest of a large folder. */
     async close(): Promise<void> {
       closing.abort();
@@ -158,7 +169,7 @@ export function createRetention(parts: Parts) {
 
 /** One pass over everything that is kept for a limited time. Adds what it removes to `removed`. */
 async function removeOld(
-  o: Parts,
+  o: RetentionParts,
   rest: Rest,
   removed: Removed,
   how: {
@@ -228,7 +239,7 @@ async function removeOld(
   return { done: !rest.isOver() && !failed, removed, failed };
 }
 
-async function previewOf({ store, policy, clock, snapshotsDir }: Parts): Promise<Removed> {
+async function previewOf({ store, policy, clock, snapshotsDir }: RetentionParts): Promise<Removed> {
   const nowMs = clock.now();
   const before = (keptMs: number | null) => bound(nowMs, keptMs);
   const runsBeforeMs = before(policy.runsMs);

@@ -8,13 +8,19 @@ import { type SteadyClock, watchWallClock } from '../../lib/clock.ts';
  */
 const doubtMs = 86_400_000;
 
+export type RetentionClock = SteadyClock & {
+  /** Subtracts time for a day, as if the clock had just been moved forward. */
+  readonly doubt: (byMs: number) => void;
+};
+
 /**
  * The wall clock. If somebody moved it forward in the last day and has not moved it back, the difference is subtracted.
  */
-export function createRetentionClock(clock: SteadyClock): SteadyClock {
+export function createRetentionClock(clock: SteadyClock): RetentionClock {
   let doubted: { readonly byMs: number; readonly sinceMs: number }[] = [];
+  const doubt = (byMs: number): void => void doubted.push({ byMs, sinceMs: clock.monotonicMs() });
   const { now, monotonicMs } = watchWallClock(clock, (byMs) => {
-    if (byMs > 0) doubted.push({ byMs, sinceMs: clock.monotonicMs() });
+    if (byMs > 0) doubt(byMs);
     else takeBack(-byMs);
   });
 
@@ -30,6 +36,7 @@ export function createRetentionClock(clock: SteadyClock): SteadyClock {
   }
 
   return {
+    doubt,
     monotonicMs,
     now() {
       // If the clock was set back, the earlier time counts at once. watchWallClock may return the later time for a
