@@ -323,7 +323,7 @@ test('flwd has these commands, with these options', () => {
     'runs --job --status --since --until --label --not-label --by --trigger --top-level --search --limit --id --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'compare --json --quiet --verbose --remote --config --data-dir --jobs',
     'stats --range --job --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
-    'logs --follow --all --after --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
+    'logs --follow --all --after --tail --since --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
     'search --job --status --level --since --until --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'failures --job --all --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'late --job --all --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
