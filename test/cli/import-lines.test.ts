@@ -244,6 +244,24 @@ test('a line that would behave differently in a job or in cron gets a note', asy
   ]);
 });
 
+test('a line that runs its command only on a condition gets a note, because the run fails if the condition is false', async () => {
+  const found = await imported(
+    createHome(),
+    '45 23 28-31 * * [ "$(date -d tomorrow +\\%d)" = 01 ] && sleep 8',
+    '1 1 * * * sync; test -x /bin/sync && [[ -d /srv ]] && sync',
+    '2 1 * * * [ -d /srv ] && sync || true',
+    '3 1 * * * [ -d /srv ] || sync',
+    '4 1 * * * [ -d /srv ] && sync; sleep 8',
+    '5 1 * * * if [ -d /srv ]; then sync && sync; fi',
+    "6 1 * * * [ -d '/srv && /opt' ]",
+    '7 1 * * * sync && sleep 8',
+  );
+  const note =
+    'if the condition before `&&` is false, the command exits with code 1. Cron ignores that, but in flwd the run fails: ' +
+    'in command.sh, write `if CONDITION; then COMMAND; fi`';
+  expect(found.map(({ notes }) => notes)).toEqual([[note], [note], [], [], [], [], [], []]);
+});
+
 test('a line that begins with a user is imported only from a system crontab', async () => {
   const text = '* * * * * root sleep 8\n';
   const own = await flwdReading(createHome(), text, 'import', 'crontab', '-');

@@ -46,6 +46,7 @@ export function jobOfLine(line: TableLine, table: Table): Found {
     ...noteOfLog(logging),
     ...notesOfShell(command, shell),
     ...noteOfBackground(command),
+    ...noteOfCondition(command),
     ...notesOf(line, times.cron, home),
   ];
   const delay = delayOf(environment.RANDOM_DELAY, times.cron, timezone);
@@ -222,6 +223,20 @@ function noteOfBackground(command: string): string[] {
   if (!/(?<![&\\])&\s*$/.test(command) || quotingOf(command)[end] !== 'plain') return [];
   return [
     'the `&` at the end starts the command in the background. The run then ends at once, and flwd stops the command: remove the `&` from command.sh',
+  ];
+}
+
+/** `[ … ] && backup` ends with the exit code 1 if the condition is false. Cron ignores exit codes. */
+function noteOfCondition(command: string): string[] {
+  const quoting = quotingOf(command);
+  const operators = [...command.matchAll(/;|&&|\|\|/g)].filter(({ index }) => quoting[index] === 'plain');
+  const end = operators.findLast(([operator]) => operator === ';')?.index ?? -1;
+  const ofLast = operators.filter(({ index }) => index > end).map(([operator]) => operator);
+  const startsWithCondition = /^\s*(?:\[\[?|test)\s/.test(command.slice(end + 1));
+  if (!startsWithCondition || !ofLast.includes('&&') || ofLast.includes('||')) return [];
+  return [
+    'if the condition before `&&` is false, the command exits with code 1. Cron ignores that, but in flwd the run fails: ' +
+      'in command.sh, write `if CONDITION; then COMMAND; fi`',
   ];
 }
 
