@@ -68,7 +68,7 @@ async function forceEnd(runId: string, requestedForMs: number, why: Due, o: Part
   // The run may have ended in the meantime.
   const stored = await store.runs.execution(runId);
   if (stored?.run.status !== 'running') return;
-  const message = 'did not end in time, and its run controller did not answer';
+  const message = 'did not end in time; the server ended it by force';
   const reason = why === 'cancel' ? 'lost' : 'timeout';
   await endOrphan(stored, { reason, message }, context, o.cancel);
 }

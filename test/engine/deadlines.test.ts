@@ -301,7 +301,7 @@ test('a run whose run controller does not respond is ended by the reaper, and it
   expect(run).toMatchObject({
     status: 'failed',
     reason: 'timeout',
-    error: { message: 'did not end in time, and its run controller did not answer' },
+    error: { message: 'did not end in time; the server ended it by force' },
   });
   expect(byId(run)).toMatchObject({
     work: { status: 'failed', reason: 'timeout' },

@@ -5,6 +5,7 @@ import type { Late } from '../../domain/outcome/late.ts';
 import { invariant } from '../../domain/problem.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { type CronTimes, parseCron } from '../../lib/cron/cron.ts';
+import { zonedTime } from '../../lib/cron/zoned-time.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { ExpectingJob, NewLate } from '../../store/late.ts';
 import type { Expecting, LateParts, MayReturn } from './late-parts.ts';
@@ -107,16 +108,22 @@ async function checkEvery(job: Watched, nowMs: number, o: Parts): Promise<void> 
   // The key names the last success and not the start of the span: otherwise the same delay would be reported again
   // after a pause.
   const key = lastMs === null ? 'none' : toTimestamp(lastMs);
-  const detail = everyWords(lastMs, sinceMs, formatDuration(everyMs));
+  const detail = everyWords({ lastMs, sinceMs, every: formatDuration(everyMs), timezone: o.timezone });
   const late: NewLate = { tenant, jobId, kind: 'every', key, atMs: nowMs, ...ofJob, detail };
   if (!(await o.add(late))) await o.reopen(late);
 }
 
-function everyWords(lastMs: number | null, sinceMs: number, every: string): string {
+function everyWords(o: {
+  readonly lastMs: number | null;
+  readonly sinceMs: number;
+  readonly every: string;
+  readonly timezone: string;
+}): string {
+  const { lastMs, sinceMs, every, timezone } = o;
   if (lastMs === null) return `No run has succeeded yet; a success is expected every ${every}.`;
   if (lastMs < sinceMs)
-    return `No run has succeeded since ${toTimestamp(sinceMs)}, when flwd began to expect a success every ${every}.`;
-  return `The last success was at ${toTimestamp(lastMs)}; a success is expected every ${every}.`;
+    return `No run has succeeded since ${zonedTime(sinceMs, timezone)}, when flwd began to expect a success every ${every}.`;
+  return `The last success was at ${zonedTime(lastMs, timezone)}; a success is expected every ${every}.`;
 }
 
 const ofJob = { runId: null, scheduleId: null } as const;
