@@ -6,6 +6,11 @@
 # The folder's name is the digest of the file SUMS in it, which has the digest of every other file.
 digest=@DIGEST@
 archive_line=@ARCHIVE_LINE@
+# The folder changes before the archive is read.
+case $0 in
+  /*) self=$0 ;;
+  *) self=$PWD/$0 ;;
+esac
 
 fail() {
   printf 'flwd: %s\n' "$1" >&2
@@ -105,7 +110,7 @@ unpack() (
     exit
   fi
   cd -- "${folder%/*}" && rm -rf new old && mkdir new || fail "cannot write to ${folder%/*}: $elsewhere"
-  if ! tail -n "+$archive_line" -- "$0" | tar -xzpf - --no-same-owner -C new; then
+  if ! tail -n "+$archive_line" -- "$self" | tar -xzpf - --no-same-owner -C new; then
     rm -rf new
     fail "cannot unpack into ${folder%/*}: $elsewhere"
   fi

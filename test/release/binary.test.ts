@@ -68,6 +68,11 @@ describe('a start of the single file', () => {
     expect(readdirSync(join(home, '.cache/flwd')).toSorted()).toEqual([folder.slice(-64), 'lock']);
   });
 
+  test('unpacks flwd also if its path is relative', () => {
+    copyFileSync(binary, join(home, 'flwd'));
+    expect(flwd(['version'], { file: './flwd' })).toEqual(printsVersion);
+  });
+
   test('passes on arguments, environment and output, and ends with the same exit code', () => {
     expect(flwd(['no such\ncommand $HOME'])).toEqual({
       status: 2,
