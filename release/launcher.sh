@@ -95,6 +95,10 @@ is_complete() {
     sha256sum --check --status --strict SUMS
 } 2>/dev/null
 
+archive() {
+  tail -n "+$archive_line" -- "$self"
+}
+
 # Only one start at a time unpacks; the kernel releases the lock of one that was killed.
 unpack() (
   if ! cd -- "${folder%/*}" || ! touch lock; then
@@ -110,8 +114,10 @@ unpack() (
     exit
   fi
   cd -- "${folder%/*}" && rm -rf new old && mkdir new || fail "cannot write to ${folder%/*}: $elsewhere"
-  if ! tail -n "+$archive_line" -- "$self" | tar -xzpf - --no-same-owner -C new; then
+  if ! errors=$(archive | tar -xzpf - --no-same-owner -C new 2>&1); then
     rm -rf new
+    archive | gzip --test 2>/dev/null || fail "$0 is damaged: copy it again"
+    printf '%s\n' "$errors" >&2
     fail "cannot unpack into ${folder%/*}: $elsewhere"
   fi
   if ! (is_complete new); then

@@ -198,7 +198,7 @@ describe('flwd refuses to start and says what to do', () => {
   test('if the file is damaged', () => {
     const file = join(home, 'flwd');
     writeFileSync(file, readFileSync(binary).subarray(0, -2_000_000), { mode: 0o755 });
-    expect(flwd(['version'], { file }).status).toBe(2);
+    expect(flwd(['version'], { file })).toEqual(refuses(/^flwd: \S+ is damaged: copy it again\n$/));
     expect(readdirSync(join(home, '.cache/flwd'))).toEqual(['lock']);
   });
 
