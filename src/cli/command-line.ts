@@ -220,12 +220,12 @@ const otherOptions: ReadonlyMap<string, string> = new Map([
   ['runs -n', 'runs --limit N'],
   ['runs -a', 'runs, which lists runs in every state'],
   ['runs --all', 'runs --limit N to list more than 20 runs'],
-  ['runs --watch', 'logs --all --follow, or tui'],
+  ['runs --watch', `logs --all --follow, or ${ownName} tui`],
   ['logs -n', 'logs RUN --tail N'],
   ['logs --job', 'logs JOB for the last run of the job'],
   ['serve -p', 'serve --bind 127.0.0.1:8080'],
-  ['serve -d', 'serve; docs/install.md makes it a service'],
-  ['serve --daemon', 'serve; docs/install.md makes it a service'],
+  ['serve -d', 'serve; docs/install.md says how to make it a service'],
+  ['serve --daemon', 'serve; docs/install.md says how to make it a service'],
   ['backfill --to', 'backfill JOB --from TIME --until TIME'],
 ]);
 

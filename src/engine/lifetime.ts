@@ -28,7 +28,7 @@ export async function findDowntime(
 
 /**
  * How long no server was running before this one and before those that started in the last day. If the clock is wrong,
- * a server that is started again still has to notice what the first start saw.
+ * only the first server that starts sees the gap before it. A server that is started again must still know of the gap.
  */
 export async function findStoppedMs(
   audit: Pick<AuditStore, 'list'>,

@@ -264,9 +264,11 @@ test('Dagu: an error in YAML says where it is, and why', () => {
   ]);
 });
 
-test('Dagu: an argument with a computed default says what it is if nobody gives a value', () => {
+test('Dagu: the description of an argument shows its computed default', () => {
   const job = jobOf(dagu('params: [{DAY: "`date +%F`"}]\nsteps: [{run: "echo ${DAY}"}]\n'));
-  expect(job.arguments).toMatchObject([{ name: 'day', schema: { description: 'if it is empty: `date +%F`' } }]);
+  expect(job.arguments).toMatchObject([
+    { name: 'day', schema: { description: 'default, computed in each run: `date +%F`' } },
+  ]);
 });
 
 test('Dagu: every obstacle of a workflow is named', () => {
@@ -337,7 +339,7 @@ test('systemd and Cronicle: every obstacle of a job is named', () => {
   ]);
 });
 
-test('systemd: a service with a user of its own did not run as root', () => {
+test('systemd: the report does not say that a service with DynamicUser= ran as root', () => {
   const { user, notes } = jobOf(timer('OnCalendar=daily', 'DynamicUser=yes\nExecStart=/bin/true'));
   expect(user).toBeNull();
   expect(notes).toContain('`DynamicUser=yes` was not carried over: see `run_as` in jobs.md');

@@ -145,6 +145,6 @@ test('a default is found beside other assignments, and getopts on one line is ma
   expect((await flwd(dir, 'prune', '-q')).stdout).toBe('/srv/a 5\n');
   expect(readFileSync(join(dir, 'jobs/prune/config.yaml'), 'utf8')).toContain('default: 5');
   expect(readFileSync(join(dir, 'jobs/line/config.yaml'), 'utf8')).toContain(
-    '# Not sure: line 2: cannot guess what the options in getopts e:v are for',
+    '# Not sure: line 2: cannot guess what the options of `getopts e:v` are for',
   );
 });

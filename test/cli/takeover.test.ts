@@ -217,7 +217,7 @@ test('if a takeover is killed after it wrote the crontab, the next takeover rele
   expect((await flwd('doctor')).stdout).not.toContain('takeover');
 });
 
-test('the takeover that finishes a killed one waits as well until no line is about to start', async () => {
+test('a takeover that finishes a killed one also waits until no line is about to start', async () => {
   const due = new Date(Date.now() + 90_000);
   const soon = (text: string): string => text.replace(`0 3 1 ${far} *`, `${due.getMinutes()} ${due.getHours()} * * *`);
   const { dataDir, crontab, type, held } = await imported(soon(table));

@@ -134,7 +134,7 @@ test.each([
   [
     ['run', 'plain', '--wait'],
     2,
-    'the job takes no --wait; flwd waits until the run ends, or does not wait with --detach\n',
+    'the job takes no --wait; flwd waits until the run ends; with --detach, it does not wait\n',
   ],
   [['runs', '-a'], 2, 'unknown option -a; write flwd runs, which lists runs in every state\n'],
   [['jobs', 'show', 'plain'], 3, 'there is no job `show/plain`; did you mean `plain`?\n'],

@@ -50,7 +50,7 @@ test('the time in which no server was running begins at the stop of the last one
   expect(await downtime()).toBeNull();
 });
 
-test('the stops of the last day count together, so a wrong clock is still noticed by the second server that starts with it', async () => {
+test('all times without a server in the last day count, so the second server that starts with a wrong clock notices it, too', async () => {
   const dayMs = 86_400_000;
   let setMs = 0;
   const clock = { ...systemClock, now: () => systemClock.now() + setMs };

@@ -200,7 +200,7 @@ export const instanceCommands = [
     options: [
       {
         name: 'include-key',
-        about: 'copy the keys too: anyone who has the backup can then read the secrets; without a key, nobody can',
+        about: 'copy the keys too: anyone who has the backup can then read the secrets; without the keys, nobody can',
       },
       json,
       configFile,

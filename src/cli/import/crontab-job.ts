@@ -75,7 +75,7 @@ export function jobOfLine(line: TableLine, table: Table): Found {
   };
 }
 
-/** Everything besides the times that keeps a line from becoming a job. */
+/** Everything that keeps a line from becoming a job, except its times. */
 function obstaclesOf(
   line: Entry,
   { table, shell, timezone }: { readonly table: Table; readonly shell: string; readonly timezone: string },

@@ -145,7 +145,7 @@ function optionOf(
 /** Returns the first literal that the script assigns to the variable. */
 function initialOf(variable: string, { lines }: Script): string | undefined {
   const word = `("[^"$\`]*"|'[^']*'|[^\\s;"'$\`()]*)`;
-  // Other assignments may follow on the same line, but a command may not: it alone would get the value.
+  // Other assignments may follow on the same line, but no command: only the command would get the value.
   const pattern = new RegExp(`(?:^|[\\s;])${variable}=${word}(?=(?:\\s+\\w+=${word})*\\s*(?:;|$))`);
   const found = lines.map(({ text }) => pattern.exec(text)?.[1]).find((one) => one !== undefined);
   return found?.replaceAll(/^["']|["']$/g, '');

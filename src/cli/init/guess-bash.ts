@@ -181,15 +181,17 @@ function isEvery({ text }: Line): boolean {
   return /(?<!\\)\$(?:[@*]|\{[@*][^}]*\})/.test(text);
 }
 
-/** Reports that the script uses all of its words (`"$@"`) in a way that flwd does not understand. */
-/** For a loop with `getopts` that is not on lines of its own. */
+/** Reports the options of a loop with `getopts` that is written on one line. */
 function doubtsOfGetopts(lines: readonly Line[]): string[] {
   return lines.flatMap(({ text, number }) => {
     const [, letters] = /\bgetopts\s+["']?:?([A-Za-z\d:]+)/.exec(text) ?? [];
-    return letters === undefined ? [] : [`line ${number}: cannot guess what the options in getopts ${letters} are for`];
+    return letters === undefined
+      ? []
+      : [`line ${number}: cannot guess what the options of \`getopts ${letters}\` are for`];
   });
 }
 
+/** Reports that the script uses all of its words (`"$@"`) in a way that flwd does not understand. */
 function doubtOfRest({ outside, text }: Script): string[] {
   const line = outside.find((one) => isEvery(one) && !isCallOfMain(one.text, text) && !/\bset --/.test(one.text));
   return line ? [`line ${line.number} uses all words of the command line, which may be a list`] : [];

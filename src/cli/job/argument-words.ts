@@ -212,7 +212,7 @@ function unknownFlag(fields: readonly ArgumentField[], name: string, { options }
   if (isForeign && !isRerun && ['from', 'step'].includes(name))
     return `the job takes no --${name}; ${ownName} rerun RUN --from STEP starts a run again from a step`;
   if (isForeign && ['wait', 'watch', 'follow', 'background', 'async'].includes(name))
-    return `the job takes no --${name}; ${ownName} waits until the run ends, or does not wait with --detach`;
+    return `the job takes no --${name}; ${ownName} waits until the run ends; with --detach, it does not wait`;
   if (name === 'timeout')
     return 'the job takes no --timeout; `timeouts` in its config.yaml limits the time of a run: `timeouts: {run: 30s}`';
   // A secret must not be typed, so the suggestion says where to read it from.

@@ -13,10 +13,10 @@ const wordsOfChecks = `${ownName} jobs validate DIR checks jobs, ${ownName} conf
 
 const wordsOfRunning = `${ownName} run JOB starts a job`;
 const wordsOfEnding = `${ownName} cancel RUN stops a run, ${ownName} cancel RUN --force kills it at once`;
-const wordsOfMaking = `${ownName} init PATH makes a job, ${ownName} init --from SCRIPT makes one of a script`;
-const wordsOfServing = `${ownName} serve runs the server in the foreground; docs/install.md makes it a service`;
-const wordsOfAccess = `users of the same host need no login; ${ownName} tokens create makes a token for others`;
-const wordsOfTimes = `${ownName} schedules lists the times of jobs, ${ownName} import crontab makes jobs of a crontab`;
+const wordsOfMaking = `${ownName} init PATH makes a job, ${ownName} init --from SCRIPT makes one from a script`;
+const wordsOfServing = `${ownName} serve runs the server in the foreground; docs/install.md says how to make it a service`;
+const wordsOfAccess = `the user of the server needs no login; ${ownName} tokens create makes a token for other users`;
+const wordsOfTimes = `${ownName} schedules lists the times of jobs, ${ownName} import crontab makes jobs from a crontab`;
 const wordsOfRemoving = 'remove the folder of the job; flwd keeps the runs of the job until they expire';
 const wordsOfEnabled = `\`enabled: false\` in config.yaml disables the job, \`enabled: true\` enables it; ${ownName} schedules hold SCHEDULE holds one schedule`;
 const wordsOfConsole = `the console is in the browser, at the address that ${ownName} serve prints; ${ownName} tui is for a terminal`;

@@ -200,7 +200,7 @@ function whyOfStep(step: Step, output: Output): string {
 /** Returns an empty text unless the step waits for the time of its next attempt. */
 function nextAttemptWords({ status, attempt, not_before: notBefore }: Step, output: Output): string {
   if (status !== 'pending' || notBefore === null || Date.parse(notBefore) <= systemClock.now()) return '';
-  return `attempt ${attempt} starts at ${output.time(notBefore)}`;
+  return `attempt ${attempt} starts ${output.time(notBefore)}`;
 }
 
 /** A run with several steps shows for each step why it waits. */

@@ -122,7 +122,8 @@ async function commentOutLines(read: ReadTable, taken: readonly Prepared[], o: W
   const active = taken.flatMap(({ line }) =>
     line.kind === 'active' ? line.lines.map((number) => [number, line.jobId ?? ''] as const) : [],
   );
-  // Also if an interrupted takeover has commented the lines out: flwd starts no job in the minute after the release.
+  // This waits even if an interrupted takeover has already commented the lines out: in the minute after the release,
+  // flwd starts no job.
   await waitForQuiet(
     taken.map(({ line }) => line),
     o.output,

@@ -153,7 +153,7 @@ function startsOf(own: readonly Schedule[], nowMs: number): Starts {
   };
 }
 
-/** Why a schedule starts nothing, in a word; empty if it does. */
+/** Why a schedule starts nothing, in a word; empty if it starts runs. */
 function offWord(schedule: Schedule | undefined): string {
   if (!schedule) return '';
   if (schedule.denied) return denialWords(schedule.denied);

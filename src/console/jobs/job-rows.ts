@@ -34,7 +34,7 @@ export type JobRow = {
 export type Starts = {
   /** null: none of them has a time to come. */
   readonly nextAt: string | null;
-  /** Why the schedules start nothing, in a word; empty if one of them does. */
+  /** Why the schedules start nothing, in a word; empty if one of them starts runs. */
   readonly off: string;
   /** The newest time for which no run could be started; null if each schedule has started its last run. */
   readonly refused: { readonly at: string; readonly detail: string } | null;
@@ -131,7 +131,7 @@ export function needsNumbers(view: View): boolean {
 
 const isOpen: ReadonlySet<ListedStatus> = new Set(['pending', 'running', 'waiting_approval']);
 
-/** Whether a schedule could not start a run since the last run was created. */
+/** Whether a schedule has failed to start a run since the last run was created. */
 export function isRefused({ numbers, starts }: JobRow): boolean {
   const [last] = numbers?.last_runs ?? [];
   if (!starts?.refused) return false;

@@ -167,7 +167,8 @@ function limitWords({ limits, timeouts }: PlanAnswer): string {
 function unenforcedWords({ limits: { memory, cpu, pids, workspace } }: PlanAnswer): ReactNode {
   const named = { memory, CPU: cpu, processes: pids, workspace };
   const names = Object.entries(named).flatMap(([name, limit]) => (limit?.by === 'none' ? [name] : []));
-  return names.length === 0 ? null : <>{names.join(', ')}: this host cannot enforce these limits</>;
+  if (names.length === 0) return null;
+  return `${names.join(', ')}: this host cannot enforce ${names.length === 1 ? 'this limit' : 'these limits'}`;
 }
 
 function timeoutWords({ run, step, queue }: PlanAnswer['timeouts']): readonly string[] {

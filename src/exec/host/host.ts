@@ -53,8 +53,8 @@ function makeFolder(): string | Capability {
 }
 
 /**
- * Removes the folders of probes whose process was killed. A folder alone can look old while its probe is running,
- * because the clock was set.
+ * Removes the folders of probes whose process was killed. The age of a folder is not enough to tell: if the clock was
+ * set, the folder of a running probe can look old.
  */
 async function removeLeft(): Promise<void> {
   const names = await readdir(tmpdir()).catch(() => []);

@@ -63,8 +63,8 @@ const leavingMs = 2_000;
 type Child = ReturnType<typeof startChild>;
 
 /**
- * Starts the process without the variables of the server. It closes the descriptors that it is given before it starts
- * the first shim, so that jobs get only the variables and descriptors that the orders name.
+ * Starts the process without the variables of the server. Before the process starts the first shim, it closes the
+ * inherited descriptors, so that jobs get only the variables and descriptors that the orders name.
  */
 function startChild(dir: string, filterPath: string) {
   const pipesDir = mkdtempSync(join(dir, 'pipes-'));

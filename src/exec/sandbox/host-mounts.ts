@@ -114,7 +114,8 @@ function kernelMounts(scratchBytes: number): string[] {
     ['--proc', '/proc', '--dev', '/dev'],
     [...memoryFolder('/dev/shm', '1777', scratchBytes), '--remount-ro', '/dev'],
     memoryFolder('/tmp', '1777', scratchBytes),
-    // Many scripts end with success if they cannot create their lock file. `concurrency` keeps runs apart.
+    // Without this folder, many scripts cannot create their lock file, and end with success without doing their work.
+    // `concurrency` keeps runs apart.
     [...folder('/run'), ...memoryFolder('/run/lock', '1777', scratchBytes)],
   ].flat();
 }

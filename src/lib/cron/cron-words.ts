@@ -61,7 +61,7 @@ function described(pattern: string): string {
 
 const weeks = ['1-7', '8-14', '15-21', '22-28'];
 
-/** Writes "day 8 to 14 and a Saturday" as "the second Saturday", because people say it so. */
+/** Writes "day 8 to 14 and a Saturday" as "the second Saturday", as people say it. */
 function withNumberedWeek(pattern: string): string {
   return pattern.replace(/ ([\d-]+) (\S+) \+(\w+)$/, (all, days: string, months: string, weekday: string) => {
     const week = weeks.indexOf(days) + 1;

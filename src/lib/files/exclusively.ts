@@ -34,7 +34,7 @@ function lock(file: string, waitMs: number): (() => void) | undefined {
       held?.();
       closeSync(descriptor);
     };
-    // The process that had the lock before has removed its file, and perhaps a third process has created another.
+    // The process that had the lock before may have removed the file, and another process may have created a new one.
     const isCurrent = statSync(file, { throwIfNoEntry: false })?.ino === fstatSync(descriptor).ino;
     if (held && isCurrent)
       return () => {

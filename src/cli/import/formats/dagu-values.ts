@@ -59,7 +59,7 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }, obsta
       schema: isSecret
         ? { type: 'string', format: 'secret' }
         : {
-            ...(isDynamic && { description: `if it is empty: ${withoutSecrets(value)}` }),
+            ...(isDynamic && { description: `default, computed in each run: ${withoutSecrets(value)}` }),
             ...schemaOf(type, rest),
             ...(value !== undefined && value !== '' && !isDynamic && { default: typed(value, rest) }),
           },
