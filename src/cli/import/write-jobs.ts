@@ -257,7 +257,7 @@ function createStoredNames(found: readonly Found[], recorded: readonly Recorded[
   return nameOf;
 }
 
-/** The name of the file, then the same name after one folder above it, after two, and so on up to the whole path. */
+/** The name of the file alone, then with one folder above it, with two, and so on, up to the whole path. */
 function prefixesOf(place: string): string[] {
   const parts = place
     .replace(/^the /, '')
