@@ -1,9 +1,11 @@
 // Grants and mount points: a file system may begin at a granted path, below it or above it.
 
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
 import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
+import { hostMounts } from '../../src/exec/sandbox/host-mounts.ts';
 import { mountOn, testWithDisk } from '../support/small-disk.ts';
 import { run, succeeded } from './sample.ts';
 
@@ -97,4 +99,27 @@ describe.each(kinds)('where a granted path is $kind,', ({ mount }) => {
       lines: [`file of ${granted}, written`, `file of ${inner}, written`],
     });
   });
+});
+
+testWithDisk.each([
+  { granted: '/var/lock', lines: ['of the host', 'written'] },
+  { granted: '/var/lock/shared', lines: ['of the host', 'written'] },
+  { granted: '/run/lock', lines: ['of the run', 'written'] },
+])('a job with a write grant for $granted runs on a host where /var/lock is a folder', ({ granted, lines }) => {
+  const onHost =
+    'mount -t tmpfs none /var && mkdir -p /var/lock/shared && echo of the host > /var/lock/shared/file && exec bwrap "$@"';
+  const inSandbox =
+    'cat /var/lock/shared/file 2> /dev/null || echo of the run; touch "$0/new" && rm "$0/new" && echo written';
+  const mounts = hostMounts({
+    profile: 'secure',
+    network: 'none',
+    grants: [{ kind: 'write', path: granted }],
+    masked: [],
+    scratchBytes: 1024 * 1024,
+  });
+  const inOwnMounts = ['--mount', 'sh', '-c', onHost, 'bwrap'];
+  const { stdout, stderr } = spawnSync('unshare', [...inOwnMounts, ...mounts, 'sh', '-c', inSandbox, granted], {
+    encoding: 'utf8',
+  });
+  expect({ lines: stdout.trim().split('\n'), stderr }).toEqual({ lines, stderr: '' });
 });

@@ -88,16 +88,17 @@ export function memoryFolder(path: string, perms: '0755' | '1777', sizeBytes: nu
   return ['--perms', perms, '--size', String(sizeBytes), '--tmpfs', path];
 }
 
-function profileMounts({ profile, network, scratchBytes }: HostView): readonly string[] {
+function profileMounts({ profile, network, grants, scratchBytes }: HostView): readonly string[] {
   if (profile === 'disabled')
     return [...wholeHost('--dev-bind-try', ['proc'], shownIn('/run', ['flwd'], '--dev-bind-try')), '--proc', '/proc'];
   if (profile === 'permissive')
     return [...wholeHost('--ro-bind-try', ['dev', 'proc', 'tmp'], runMounts()), ...kernelMounts(scratchBytes)];
   systemMounts ??= [...systemFolderMounts(), ...etcMounts(etcEntries)];
   const forNetwork = network === 'all' ? etcMounts(['resolv.conf']) : [];
-  // The folder has the same two names as on the host.
-  const varLock = [...folder('/var'), '--symlink', '../run/lock', '/var/lock'];
-  return [...systemMounts, ...forNetwork, ...kernelMounts(scratchBytes), ...varLock];
+  // The folder has the same two names as on most hosts. If /var/lock is a real folder, a grant may need the path.
+  const isGranted = grants.some(({ path }) => isBelow(path, '/var/lock'));
+  const link = isGranted ? [] : [...folder('/var'), '--symlink', '../run/lock', '/var/lock'];
+  return [...systemMounts, ...forNetwork, ...kernelMounts(scratchBytes), ...link];
 }
 
 /** Shows programs and their libraries, read-only. */
