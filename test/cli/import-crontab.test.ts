@@ -128,6 +128,7 @@ test('an import proposes the permissions that the script of a line needs, and ne
   expect(drafts[0]?.files[0]?.text).toContain(`\nenv:\n  HOME: ${home}\n`);
   expect(drafts[0]?.notes).toEqual([
     'flock became `concurrency: {limit: 1, on_conflict: reject}`: a run that begins while another is in progress is rejected',
+    '/var/lock/m.lock no longer keeps the job and other programs of this host apart: to share the lock with them, keep it, and write `permissions: {write: [/run/lock]}` into config.yaml and `security: {paths: [/run/lock]}` into flwd.yaml',
     `create ${home}/new.log before the first run`,
   ]);
 });

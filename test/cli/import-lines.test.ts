@@ -55,7 +55,10 @@ test('flock becomes a limit of the job, also in a script that the line calls', a
       'flock became `concurrency: {limit: 1, on_conflict: queue}`: a run that begins while another is in progress waits until the ' +
         'other run has ended; `timeouts: {queue: 10s}` lets the run stop waiting after the same time as flock',
     ],
-    [expect.stringContaining('on_conflict: queue')],
+    [
+      expect.stringContaining('on_conflict: queue'),
+      expect.stringContaining('/var/lock/z no longer keeps the job and other programs of this host apart'),
+    ],
     [expect.stringContaining('on_conflict: reject')],
     [expect.stringContaining('/tmp of its own')],
     [expect.stringContaining('on_conflict: reject')],
@@ -75,6 +78,20 @@ test('a job notes which other job takes the same lock', async () => {
   expect(of).toEqual([
     'jobs/sync takes the same lock, and `concurrency` limits each job alone: if they must not run at the same time, make them ' +
       'steps of one job',
+  ]);
+});
+
+test('a lock in /var/lock is the same as in /run/lock', async () => {
+  const found = await imported(
+    createHome(),
+    '1 * * * * flock -n /var/lock/x sync',
+    '2 * * * * flock -n /run/lock/x date',
+    '3 * * * * flock -n /var/run/lock/x uptime',
+  );
+  expect(found.map(({ notes }) => notes[1])).toEqual([
+    expect.stringMatching(/^jobs\/date and jobs\/uptime take the same lock/),
+    expect.stringMatching(/^jobs\/sync and jobs\/uptime take the same lock/),
+    expect.stringMatching(/^jobs\/sync and jobs\/date take the same lock/),
   ]);
 });
 

@@ -60,6 +60,7 @@ test('each script becomes a job, and the report says what it left out, what the 
     '  to do: line 7: ssh finds no keys in a sandbox: docs/guides/ssh-keys.md shows how to give the job a key of its own',
     '  to do: line 9: a job cannot become another user with sudo: remove sudo, and give the user of the server the rights that the command needs, or name the other user in run_as',
     '  to do: line 10: crontab cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
+    '  to do: line 7: /var/lock/mirror.lock no longer keeps the job and other programs of this host apart: to share the lock with them, keep it, and write `permissions: {write: [/run/lock]}` into config.yaml and `security: {paths: [/run/lock]}` into flwd.yaml',
     '  red.sh: the file name red.sh does not work in a job: rename the script, with A to Z, a to z, 0 to 9 and _ . + @ - only',
     '  .git: hidden',
     '  README: not executable, and has no #! line',

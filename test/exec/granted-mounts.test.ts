@@ -107,7 +107,7 @@ testWithDisk.each([
   { granted: '/run/lock', lines: ['of the run', 'written'] },
 ])('a job with a write grant for $granted runs on a host where /var/lock is a folder', ({ granted, lines }) => {
   const onHost =
-    'mount -t tmpfs none /var && mkdir -p /var/lock/shared && echo of the host > /var/lock/shared/file && exec bwrap "$@"';
+    'mount -t tmpfs flwd-test /var && mkdir -p /var/lock/shared && echo of the host > /var/lock/shared/file && exec bwrap "$@"';
   const inSandbox =
     'cat /var/lock/shared/file 2> /dev/null || echo of the run; touch "$0/new" && rm "$0/new" && echo written';
   const mounts = hostMounts({

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { hostNeedOf } from '../../domain/host-needs.ts';
 import { grantConflict } from '../../domain/policy.ts';
 import { isTooWide } from '../init/path-requests.ts';
-import { isInSandbox, isLockFolder, type Place, plainText } from '../init/place.ts';
+import { isInSandbox, isLockFolder, noteOfHostLock, type Place, plainText } from '../init/place.ts';
 import { shellUses } from '../init/shell-uses.ts';
 import type { Lock, Uses } from '../init/uses.ts';
 import { usesOfCall } from './called-script.ts';
@@ -86,13 +86,14 @@ export function notesOfHidden({ hidden, lock }: CommandNeeds, isShared: boolean)
     lock === undefined
       ? ': `concurrency: { limit: 1, on_conflict: reject }` replaces a lock file'
       : ': remove the lock, which `concurrency` replaces';
-  return hidden
-    .filter((path) => lock === undefined || !isLockFolder.test(path))
-    .map((path) =>
-      isLockFolder.test(path)
-        ? `each run has its own /run/lock, so ${path} does not keep two runs apart: if it is a lock, write \`concurrency: { limit: 1, on_conflict: reject }\``
-        : `the sandbox does not show ${path}${isShared ? '' : instead}`,
-    );
+  return hidden.flatMap((path) => {
+    if (!isLockFolder.test(path)) return [`the sandbox does not show ${path}${isShared ? '' : instead}`];
+    if (lock !== undefined) return [noteOfHostLock(path)];
+    return [
+      `each run has its own /run/lock, so ${path} does not keep two runs apart: if it is a lock, write \`concurrency: { limit: 1, on_conflict: reject }\``,
+      noteOfHostLock(path),
+    ];
+  });
 }
 
 /** Says what replaces the lock of a command. @param isShared another job takes the lock, too */

@@ -182,9 +182,9 @@ function sharedLockNotes(
   needsOf: ReadonlyMap<FoundJob, CommandNeeds>,
   folders: ReadonlyMap<Found | undefined, string>,
 ): string[] {
-  const file = needsOf.get(job)?.lock?.file;
-  const others = [...needsOf].flatMap(([other, { lock }]) =>
-    file !== undefined && lock?.file === file && keyFor(other) !== keyFor(job)
+  const file = lockFileOf(needsOf.get(job));
+  const others = [...needsOf].flatMap(([other, needs]) =>
+    file !== undefined && lockFileOf(needs) === file && keyFor(other) !== keyFor(job)
       ? [shownPath(folders.get(other) ?? '')]
       : [],
   );
@@ -193,6 +193,11 @@ function sharedLockNotes(
     `${others.join(' and ')} ${others.length === 1 ? 'takes' : 'take'} the same lock, and \`concurrency\` limits each job ` +
       'alone: if they must not run at the same time, make them steps of one job',
   ];
+}
+
+/** On most hosts, /var/lock and /var/run lead to /run/lock and /run. */
+function lockFileOf(needs: CommandNeeds | undefined): string | undefined {
+  return needs?.lock?.file?.replace(/^\/var\/run\//, '/run/').replace(/^\/var\/lock\//, '/run/lock/');
 }
 
 /** Chooses each job's folder: a new one, or that of an earlier import. */

@@ -4,7 +4,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { shellWord } from '../../lib/shell-word.ts';
-import { isInSandbox, isLockFolder } from './place.ts';
+import { isInSandbox, isLockFolder, noteOfHostLock } from './place.ts';
 import type { ScriptArgument } from './script-arguments.ts';
 import type { FileUse, Note, Uses } from './uses.ts';
 
@@ -64,13 +64,7 @@ function requestsOfPath(
   const isQuestion = /^(?:\[|\[\[|test|for)$/.test(by);
   if (place.path === '/' || (isQuestion && !existsSync(place.path))) return [];
   if (isLockFolder.test(place.path)) {
-    if (kind === 'write' && lock === undefined)
-      remarks.notes.set(place.path, {
-        text:
-          `line ${line}: each run has its own /run/lock, so ${place.path} does not keep two runs apart: if it is a lock, ` +
-          'write concurrency: { limit: 1, on_conflict: reject } into config.yaml',
-        fineIn: 'disabled',
-      });
+    if (kind === 'write') remarks.notes.set(place.path, { text: noteOfLockFile(use, lock), fineIn: 'disabled' });
     return [];
   }
   if (/^\/(?:var\/)?run(?:\/|$)/.test(place.path)) {
@@ -100,6 +94,15 @@ function requestsOfPath(
   return [
     { kind, path, hostPath: path, arg: undefined, why, isSure: false, isRisky: !isUsable, isOfHome: place.isOfHome },
   ];
+}
+
+/** @param lock a lock of the script that `concurrency` in config.yaml replaces */
+function noteOfLockFile({ place, line }: FileUse, lock: Uses['lock']): string {
+  if (lock !== undefined) return `line ${line}: ${noteOfHostLock(place.path)}`;
+  return (
+    `line ${line}: each run has its own /run/lock, so ${place.path} does not keep two runs apart: if it is a lock, ` +
+    `write concurrency: { limit: 1, on_conflict: reject } into config.yaml; ${noteOfHostLock(place.path)}`
+  );
 }
 
 function requestsOfArgument(argument: ScriptArgument, uses: Uses, remarks: Remarks): PathRequest[] {

@@ -74,6 +74,14 @@ export function workspaceFile(text: string): string | undefined {
 /** The folder for locks. Each run has its own, so a lock in it does not keep two runs apart. */
 export const isLockFolder = /^\/(?:var|run)\/lock(?:\/|$)/;
 
+/** For a file in the folder for locks, which programs outside of flwd may use as a lock, too. */
+export function noteOfHostLock(path: string): string {
+  return (
+    `${path} no longer keeps the job and other programs of this host apart: to share the lock with them, keep it, and ` +
+    'write `permissions: {write: [/run/lock]}` into config.yaml and `security: {paths: [/run/lock]}` into flwd.yaml'
+  );
+}
+
 /**
  * Whether every job sees this path without asking for it, such as `/usr`, or has its own file or folder there, such as
  * `/tmp`.
