@@ -21,12 +21,20 @@ async function besideMe(path) {
 }
 
 async function start() {
+  if (process.channel) endWithParent();
   const isCheckout = (await builtin('fs')).existsSync(await besideMe('../src'));
   await keepCompiledCode(await besideMe(isCheckout ? '../node_modules/.cache/flwd' : '../dist/.cache'));
   const { main } = await import(isCheckout ? '../src/cli/main.ts' : '../dist/cli/main.js');
   // If Node ends before the command does, that is a bug and no success.
   process.exitCode = 70;
   process.exitCode = await main(words);
+}
+
+/** Ends this process when the one that started it with a channel is gone, as `startWithAnotherNode` does. */
+function endWithParent() {
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  // The channel alone must not keep a command that is done from ending.
+  process.channel.unref();
 }
 
 /**
@@ -70,18 +78,14 @@ async function folderOfUser() {
 }
 
 /**
- * Runs this file again with the Node of the checkout, and passes on signals, exit code and output. If setpriv is
- * installed, a SIGKILL of this process also ends the other one.
+ * Runs this file again with the Node of the checkout, and passes on signals, exit code and output. Through the channel
+ * between them, the other process notices when this one is killed.
  */
 async function startWithAnotherNode() {
-  const { existsSync } = await builtin('fs');
   const node = await besideMe('../node_modules/node/bin/node');
-  if (!existsSync(node)) return refuse();
+  if (!(await builtin('fs')).existsSync(node)) return refuse();
   const { spawn } = await builtin('child_process');
-  const setpriv = '/usr/bin/setpriv';
-  const guard = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'TERM'] : [];
-  const [program, ...rest] = [...guard, node, await ownPath(), ...words];
-  const child = spawn(program, rest, { stdio: 'inherit' });
+  const child = spawn(node, [await ownPath(), ...words], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {

@@ -3,7 +3,6 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { expect, test } from 'vitest';
-import { testWith } from '../support/host.ts';
 import { processesWith } from '../support/processes.ts';
 import { createFolder, type Started, start, startNode } from './terminal.ts';
 
@@ -37,7 +36,7 @@ test('a server that runs on that other Node receives signals, and its exit code 
   expect((await ended).code).toBe(0);
 });
 
-testWith('setpriv')('a server that runs on that other Node stops when the first process is killed', async () => {
+test('a server that runs on that other Node stops when the first process is killed', async () => {
   const dir = createFolder();
   const args = ['serve', '--bind', '127.0.0.1:0', '--data-dir', join(dir, '.flwd')];
   const { child, prints } = startOnNode20(dir, bin, ...args);
