@@ -1,5 +1,6 @@
-// Names the secrets that runs of schedules, triggers and webhooks need, but that are not stored. Webhooks made with the
-// API are left to `flwd doctor`, because reading them takes longer.
+// Names the secrets that runs of the schedules, triggers and webhooks in job files need, but that are not stored. What
+// was made with the API is left to `flwd doctor` and the lists of schedules and webhooks: it belongs to its maker, and
+// must not degrade the health of the whole instance.
 
 import { type Catalog, definitionOf } from '../catalog/catalog.ts';
 import { createYielder } from '../lib/yielder.ts';
@@ -19,7 +20,7 @@ export async function findMissingSecrets(o: {
   const { catalog, defaultTenant: tenant } = o;
   if (!catalog.isReady) return [];
   const starters: readonly Starter[] = [
-    ...o.schedules.toStart(),
+    ...o.schedules.toStart().filter(({ source }) => source === 'job'),
     ...triggersToStart(catalog).map((one) => ({ ...one, tenant })),
     ...webhooksOfJobs(o).filter(({ jobId, denied }) => !denied && definitionOf(jobId, catalog)?.enabled),
   ];

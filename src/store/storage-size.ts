@@ -3,6 +3,7 @@
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../lib/clock.ts';
+import { cached } from '../lib/shared-read.ts';
 import type { ArtifactStore } from './blobs/artifacts.ts';
 import type { Database, DatabaseSize } from './database.ts';
 import type { KvStore } from './kv.ts';
@@ -64,19 +65,4 @@ async function addUpLogs(db: Kysely<Schema>): Promise<number> {
     after = last;
     await yieldNow();
   }
-}
-
-/** Caches the result of `find` for a time. An error is not cached. */
-function cached<T>(clock: Clock, forMs: number, find: () => Promise<T>): () => Promise<T> {
-  let known: { readonly atMs: number; readonly value: Promise<T> } | undefined;
-  return () => {
-    const atMs = clock.now();
-    if (known && atMs - known.atMs < forMs) return known.value;
-    const value = find();
-    known = { atMs, value };
-    value.catch(() => {
-      known = undefined;
-    });
-    return value;
-  };
 }

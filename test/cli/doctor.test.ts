@@ -270,9 +270,9 @@ test('a secret that is not stored is named before the next run of a schedule, tr
   await server.fetch('/secrets/pg-key?tenant=acme', stored);
   await server.fetch('/secrets/ping-url', stored);
   expect(await doctor()).not.toMatch(/pg-key|ping-url/);
-  expect(JSON.parse(await (await server.fetch('/health')).text())).toMatchObject({
-    checks: { secrets: { status: 'ok' } },
-  });
+  await expect
+    .poll(async () => JSON.parse(await (await server.fetch('/health')).text()), { timeout: 20_000 })
+    .toMatchObject({ checks: { secrets: { status: 'ok' } } });
   expect(await schedules()).not.toContain('secret');
   expect(await schedules()).toMatch(/ nightly .* on not yet called ?$/m);
 });

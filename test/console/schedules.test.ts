@@ -491,8 +491,12 @@ testWith(headlessChromium)('schedules and triggers say which stored secret their
     await checks.filter({ hasText: text }).waitFor();
   const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value":"hunter-22"}' };
   expect((await one.fetch('/secrets/pg-key', put)).status).toBe(201);
-  await page.getByRole('button', { name: 'Check again' }).click();
-  await checks.filter({ hasText: /^OKsecrets$/ }).waitFor();
+  await expect
+    .poll(async () => {
+      await page.getByRole('button', { name: 'Check again' }).click();
+      return checks.filter({ hasText: /^OKsecrets$/ }).count();
+    })
+    .toBe(1);
   await page.getByRole('status').filter({ hasText: '1 late or missed' }).waitFor();
 });
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
 import { startServing } from './serving.ts';
 
 const server = await startServing();
@@ -26,6 +27,32 @@ test('health says how much space is free and how many jobs are invalid, and stay
       sources: { status: 'ok', detail: '1 invalid job' },
     },
   });
+});
+
+test('health names missing secrets of job files only, and only to a caller who may start runs', async () => {
+  const needs = (secret: string) => ({ env: { KEY: { secret } } });
+  await using other = await startServing({
+    jobs: {
+      nightly: bash('true', { ...needs('pg-key'), schedules: [{ cron: '30 2 * * *' }] }),
+      byhand: bash('true', needs('other-key')),
+    },
+  });
+  const json = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  const schedule = { job_id: 'byhand', cron: '0 5 * * *', tenant: 'acme' };
+  expect((await other.fetch('/schedules', { ...json, body: JSON.stringify(schedule) })).status).toBe(201);
+  const secretsFor = async (headers: Record<string, string>): Promise<unknown> => {
+    const health: { checks: Record<string, unknown> } = JSON.parse(
+      await (await other.fetch('/health', { headers })).text(),
+    );
+    return health.checks.secrets;
+  };
+  const starter = await other.token({ scopes: ['runs:write'], tenant: '*' });
+  const detail = 'runs of schedules, triggers or webhooks need secrets that are not stored: pg-key';
+  await expect.poll(() => secretsFor(starter.headers)).toEqual({ status: 'degraded', detail });
+  const monitor = await other.token({ scopes: ['metrics:read'], tenant: '*' });
+  expect(await secretsFor(monitor.headers)).toEqual({ status: 'degraded' });
+  await other.fetch('/secrets/pg-key', { ...json, method: 'PUT', body: '{"value":"hunter-22"}' });
+  await expect.poll(() => secretsFor(starter.headers), { timeout: 10_000 }).toEqual({ status: 'ok' });
 });
 
 test('the uptime does not depend on the system clock', async () => {

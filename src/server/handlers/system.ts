@@ -13,6 +13,7 @@ import type { Retention } from '../../engine/retention/retain.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Frozen } from '../../lib/frozen.ts';
 import { listSome } from '../../lib/list-some.ts';
+import { cached } from '../../lib/shared-read.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Store } from '../../store/open.ts';
 import { isStorageError } from '../../store/storage-error.ts';
@@ -33,6 +34,8 @@ export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'col
 const collectMs = 5_000;
 /** The share of time that garbage collection may use. The rest is for other requests. */
 const collectShare = 0.5;
+/** How long health keeps what it found about secrets. Everybody may ask, and each answer looks at every job. */
+const secretsKnownForMs = 2_000;
 
 type Parts = {
   readonly activityOf: ActivityOf;
@@ -49,6 +52,7 @@ type Parts = {
 export function createSystemHandlers(o: Parts): SystemHandlers {
   const { catalog, engine } = o;
   const sinceMs = systemClock.monotonicMs();
+  const secrets = cached({ now: systemClock.monotonicMs }, secretsKnownForMs, () => checkSecrets(o));
 
   function checks(): Record<string, Check> {
     const complaint = o.load.complaint();
@@ -70,7 +74,7 @@ export function createSystemHandlers(o: Parts): SystemHandlers {
 
     async getHealth({ request, reply }) {
       const artifacts = await checkArtifacts({ store: o.store, quotas: o.config.persistence.artifacts });
-      const all = { ...checks(), secrets: await checkSecrets(o), ...artifacts };
+      const all = { ...checks(), secrets: await secrets(), ...artifacts };
       const has = (status: Check['status']): boolean => Object.values(all).some((check) => check.status === status);
       const status = has('failing') ? 'unhealthy' : has('degraded') ? 'degraded' : 'healthy';
       if (status === 'unhealthy') reply.code(503);
@@ -78,7 +82,7 @@ export function createSystemHandlers(o: Parts): SystemHandlers {
         status,
         version: o.version,
         uptime_seconds: Math.floor((systemClock.monotonicMs() - sinceMs) / 1000),
-        checks: isOperator(request.principal) ? all : withoutDetail(all),
+        checks: checksFor(request.principal, all),
         caller: callerOf(request.principal),
       };
     },
@@ -166,6 +170,11 @@ export function isInstanceAdmin(principal: Principal): boolean {
   return isOperator(principal) && holdsScope(principal, 'admin');
 }
 
-function withoutDetail(checks: Readonly<Record<string, Check>>): Record<string, Check> {
-  return Object.fromEntries(Object.entries(checks).map(([name, { status }]) => [name, { status }]));
+/** Names of missing secrets are for those who may also see them in the lists of schedules and triggers. */
+function checksFor(caller: Principal, checks: Readonly<Record<string, Check>>): Record<string, Check> {
+  const isDetailed = (name: string): boolean =>
+    isOperator(caller) && (name !== 'secrets' || holdsScope(caller, 'runs:write'));
+  return Object.fromEntries(
+    Object.entries(checks).map(([name, check]) => [name, isDetailed(name) ? check : { status: check.status }]),
+  );
 }
