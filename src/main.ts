@@ -14,7 +14,7 @@ import type { AuditDetail } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
 import { createEngine, type Engine, type EngineOptions } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
-import { findDowntime, findStoppedMs, recordStart } from './engine/lifetime.ts';
+import { findDowntime, recordStart } from './engine/lifetime.ts';
 import { createRetention, type Retention, type RetentionParts } from './engine/retention/retain.ts';
 import type { Gap } from './engine/schedule/missed-words.ts';
 import { openKeyring, openKeyWords } from './engine/secrets/keyring.ts';
@@ -171,7 +171,7 @@ async function startParts(
     ...storage,
     ...jobs,
     engine,
-    stoppedMs: () => findStoppedMs(store.audit, { startedAtMs, signAtMs }).catch(() => 0),
+    stoppedMs: signAtMs === undefined ? 0 : startedAtMs - signAtMs,
     startedAtMs,
     hostChecks: probe.checks,
     jwt,

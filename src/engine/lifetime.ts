@@ -26,24 +26,6 @@ export async function findDowntime(
   return { fromMs, toMs: startedAtMs, isExact, why: 'flwd was not running' };
 }
 
-/**
- * How long no server was running before this one and before those that started in the last day. If the clock is wrong,
- * only the first server that starts sees the gap before it. A server that is started again must still know of the gap.
- */
-export async function findStoppedMs(
-  audit: Pick<AuditStore, 'list'>,
-  last: { readonly startedAtMs: number; readonly signAtMs?: number | undefined },
-): Promise<number> {
-  const sinceMs = last.startedAtMs - 86_400_000;
-  const recent = await audit.list({ action: 'server.start', sinceMs, untilMs: last.startedAtMs, limit: 100 });
-  let stoppedMs = 0;
-  for (const at of [last, ...recent.entries.map((start) => ({ startedAtMs: Date.parse(start.at) }))]) {
-    const gap = await findDowntime(audit, at);
-    if (gap) stoppedMs += Math.max(0, gap.toMs - gap.fromMs);
-  }
-  return stoppedMs;
-}
-
 /** An error here does not keep a server from starting or stopping. Returns a function that records the stop. */
 export async function recordStart(o: {
   readonly audit: Pick<AuditStore, 'record' | 'list'>;

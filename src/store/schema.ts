@@ -288,7 +288,7 @@ export type LogSegmentRow = {
 };
 
 /** `timezone`: an IANA name. `boot`: JSON of SeenBoot. `traces`, `logs`: JSON of ExportState. */
-type InstanceRow = { name: 'timezone' | 'boot' | 'traces' | 'logs'; value: string };
+type InstanceRow = { name: 'timezone' | 'boot' | 'clock_doubts' | 'traces' | 'logs'; value: string };
 
 export type ScheduleRow = {
   id: string;

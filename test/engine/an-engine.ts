@@ -174,7 +174,7 @@ export async function openEngine(
     policy: { ...keepsAll, ...o.policy },
     clock: { ...clock, now: () => o.nowMs ?? clock.now() },
     log,
-    stoppedMs: async () => o.stoppedMs ?? 0,
+    stoppedMs: o.stoppedMs ?? 0,
     room: createRoomLender(dataDir, { forRemoval: true }),
   });
   o.beforeStart?.(store);

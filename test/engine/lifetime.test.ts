@@ -3,8 +3,7 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { ownEntry } from '../../src/domain/audit.ts';
-import { findDowntime, findStoppedMs, recordStart } from '../../src/engine/lifetime.ts';
-import { systemClock } from '../../src/lib/clock.ts';
+import { findDowntime, recordStart } from '../../src/engine/lifetime.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 
 test('the audit log says that the previous server was killed, but not because of a backup made while it ran', async () => {
@@ -48,23 +47,4 @@ test('the time in which no server was running begins at the stop of the last one
   const object = { kind: 'instance', id: null } as const;
   await audit.record(ownEntry('local', { action: 'restore', object, tenant: '*', detail: null }));
   expect(await downtime()).toBeNull();
-});
-
-test('all times without a server in the last day count, so the second server that starts with a wrong clock notices it, too', async () => {
-  const dayMs = 86_400_000;
-  let setMs = 0;
-  const clock = { ...systemClock, now: () => systemClock.now() + setMs };
-  const { audit } = (await openEngine(dataFolder(), { clock })).store;
-  const started = () => recordStart({ audit, detail: {}, log: pino({ level: 'silent' }) });
-  const days = async () => Math.round((await findStoppedMs(audit, { startedAtMs: clock.now() })) / dayMs);
-  expect(await days()).toBe(0);
-
-  await (await started())();
-  setMs = 100 * dayMs;
-  expect(await days()).toBe(100);
-  await (await started())();
-  setMs += dayMs / 4;
-  expect(await days()).toBe(100);
-  setMs += dayMs;
-  expect(await days()).toBe(1);
 });

@@ -341,7 +341,7 @@ test('a server that stops waits up to a second while a large folder is being rem
       statsMs: null,
     },
     clock: systemClock,
-    stoppedMs: async () => 0,
+    stoppedMs: 0,
     log: pino({ level: 'warn' }, { write: (line) => void lines.push(line) }),
   });
   retention.start();
@@ -405,23 +405,44 @@ test('a clock that is put forward makes nothing expire for a day, and nothing at
   expect((await retention.collect(asked)).removed).toMatchObject({ runs: 1, logs: 1, artifacts: 1 });
 });
 
-test('a server that starts with a clock far ahead removes nothing; without a server, flwd gc trusts the clock', async () => {
+test('a server that starts with a clock far ahead removes nothing for 24 hours of running, even over restarts', async () => {
   const root = dataFolder();
   const first = await openEngine(root, { jobs });
   const runId = await first.create('stepped');
   await first.finished(runId);
   await first.close();
-  // To the server, it looks as if it had been stopped for a hundred days.
-  const stoppedMs = 2_400 * hourMs;
-  const ahead = { policy: { runsMs: 90 * 24 * hourMs }, nowMs: Date.now() + stoppedMs, stoppedMs };
-  const server = await openEngine(root, ahead);
-  server.retention.start();
-  expect(await server.retention.preview()).toMatchObject({ runs: 0 });
-  expect((await server.retention.collect(asked)).removed).toMatchObject({ runs: 0 });
-  expect(await server.store.runs.get(runId)).toBeDefined();
-  await server.close();
+  const policy = { runsMs: 90 * 24 * hourMs };
+  /** Starts a server that runs for some hours. Returns how many runs it has removed at its end. */
+  async function serve(hours: number, o: { readonly setMs: number; readonly stoppedMs: number }): Promise<number> {
+    const clock = movableClock();
+    clock.setBy(o.setMs);
+    const server = await openEngine(root, { policy, clock, stoppedMs: o.stoppedMs });
+    server.retention.start();
+    expect(await server.retention.preview()).toMatchObject({ runs: 0 });
+    expect((await server.retention.collect(asked)).removed).toMatchObject({ runs: 0 });
+    clock.forward(hours * hourMs);
+    const { removed } = await server.retention.collect(asked);
+    await server.close();
+    return removed.runs;
+  }
 
-  const command = await openEngine(root, ahead);
+  // The clock is a hundred days ahead, and is still wrong when the server starts again a moment later.
+  const hundredDaysMs = 2_400 * hourMs;
+  expect(await serve(1, { setMs: hundredDaysMs, stoppedMs: hundredDaysMs })).toBe(0);
+  expect(await serve(1, { setMs: hundredDaysMs, stoppedMs: 1_000 })).toBe(0);
+  // Somebody corrects the clock while no server is running, and it goes wrong again.
+  expect(await serve(1, { setMs: 0, stoppedMs: -hundredDaysMs })).toBe(0);
+  expect(await serve(20, { setMs: hundredDaysMs, stoppedMs: hundredDaysMs })).toBe(0);
+  expect(await serve(5, { setMs: hundredDaysMs, stoppedMs: 1_000 })).toBe(1);
+});
+
+test('flwd gc without a server trusts a clock that is far ahead', async () => {
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs });
+  await first.finished(await first.create('prints'));
+  await first.close();
+  const nowMs = Date.now() + 2_400 * hourMs;
+  const command = await openEngine(root, { policy: { runsMs: 90 * 24 * hourMs }, nowMs, stoppedMs: 2_400 * hourMs });
   expect((await command.retention.collect(asked)).removed).toMatchObject({ runs: 1 });
 });
 

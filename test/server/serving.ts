@@ -186,7 +186,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     policy: { ...keepsAll, ...o.retention },
     clock: { ...systemClock, now: () => o.nowMs ?? clock.now() },
     log,
-    stoppedMs: async () => 0,
+    stoppedMs: 0,
   });
   const secure = { ...quiet, rateLimit: o.rateLimit ?? { limit: 100_000, windowMs: 1_000 } };
   const server = await createServer({

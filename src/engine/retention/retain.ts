@@ -9,7 +9,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { createSerial } from '../../lib/serial.ts';
 import type { Store } from '../../store/open.ts';
 import { isStorageError } from '../../store/storage-error.ts';
-import { createRetentionClock } from './retention-clock.ts';
+import { createRetentionClock, createStoredDoubts } from './retention-clock.ts';
 import {
   countOf,
   findHeld,
@@ -78,8 +78,8 @@ export type RetentionParts = {
   readonly policy: RetentionPolicy;
   readonly clock: SteadyClock;
   readonly log: Logger;
-  /** How long no server was running before the starts of the last day. */
-  readonly stoppedMs: () => Promise<number>;
+  /** How long no server was running before this one; 0 if that is not known. */
+  readonly stoppedMs: number;
   /** Lends room on a full disk to a pass that a caller has asked for. */
   readonly room?: RoomLender;
 };
@@ -91,16 +91,16 @@ export function createRetention(parts: RetentionParts) {
   const clock = createRetentionClock(parts.clock);
   const o = { ...parts, clock };
   const { log } = o;
+  const doubts = createStoredDoubts(clock, { ...parts.store, ...parts });
   const closing = new AbortController();
   let background = new AbortController();
   /** Passes run one at a time, because two would remove the same things. */
   const passes = createSerial();
   let timer: NodeJS.Timeout | undefined;
-  let started: Promise<void> | undefined;
   let leftoversDueMs = clock.monotonicMs() + dayMs;
 
   async function pass(share: number, signal: AbortSignal, removed: Removed, asked?: Asked) {
-    await started;
+    await doubts.save();
     const withLeftovers = asked !== undefined || clock.monotonicMs() >= leftoversDueMs;
     const stop = AbortSignal.any([closing.signal, signal]);
     const answer = await removeOld(o, restOf(share, stop), removed, { asked, withLeftovers, closing: closing.signal });
@@ -146,13 +146,12 @@ export function createRetention(parts: RetentionParts) {
     },
     /** What a pass would remove now. `file_bytes` counts only logs, and leftovers are not searched for. */
     async preview(): Promise<Removed> {
-      await started;
+      await doubts.loaded();
       return previewOf(o);
     },
     /** Starts a pass now and every few minutes. */
     start(): void {
-      // A server that starts with a clock far ahead believes that no server was running for that long.
-      started ??= o.stoppedMs().then(clock.doubt);
+      doubts.begin();
       void runInBackground();
     },
     /** Resolves when nothing is being removed, or after a second: the next start removes the rest of a large folder. */
