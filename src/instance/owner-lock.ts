@@ -2,7 +2,8 @@
 // the process, however the process ends. Other processes learn who the owner is through the socket `flwd.sock` beside
 // the lock.
 
-import { chmodSync, closeSync, existsSync, openSync, readdirSync, rmSync, statSync, utimes } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { utimes } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -62,7 +63,7 @@ const lockWaitMs = 200;
 const sqliteBusy = 5;
 /** How often an owner checks that its lock and its socket are still in place. */
 const lookMs = 1_000;
-/** How often a server changes the time of the lock file, as a sign of life. */
+/** How often a server changes the time of the lock file, as a sign of life. It also does so when it stops. */
 const signMs = 60_000;
 
 export type OwnerEvents = {
@@ -117,15 +118,16 @@ export async function acquireOwnership(
       }),
     };
     const kept = keepOwnership(dataDir, { answering, lock, socket: await answerAskers(dataDir, answering) });
-    const signing = isEphemeral ? undefined : setInterval(() => leaveSign(dataDir), signMs).unref();
+    const signing = isEphemeral ? undefined : setInterval(() => void leaveSign(dataDir), signMs).unref();
     return {
       /** Sets what other processes are told from now on; null means that the owner is about to end. */
       announce(next: Address | null): void {
         address = next;
       },
-      release(): Promise<void> {
+      async release(): Promise<void> {
         clearInterval(signing);
-        return kept.release();
+        if (signing) await leaveSign(dataDir);
+        await kept.release();
       },
     };
   } catch (error) {
@@ -138,15 +140,15 @@ export async function acquireOwnership(
  * Leaves a sign of life: sets the time of the lock file. The file is not opened, because closing it would drop the
  * lock.
  */
-function leaveSign(dataDir: string): void {
+async function leaveSign(dataDir: string): Promise<void> {
   const now = systemClock.now() / 1_000;
   // An error is ignored here. The check that runs each second reports a folder that is gone or cannot be written.
-  utimes(join(dataDir, lockFile), now, now, () => {});
+  await utimes(join(dataDir, lockFile), now, now).catch(() => undefined);
 }
 
 /**
- * When a server last left a sign of life, to the minute; undefined if no server has left one since the lock file was
- * created.
+ * When a server last left a sign of life: at its stop, or up to a minute before it was killed. Returns undefined if no
+ * server has left one since the lock file was created.
  */
 export function lastSignAtMs(dataDir: string): number | undefined {
   const stats = statSync(join(dataDir, lockFile), { throwIfNoEntry: false });

@@ -13,7 +13,7 @@ const doubtMs = 86_400_000;
 export type RetentionClock = SteadyClock & {
   /** Subtracts time, as if the clock had been moved forward. */
   readonly doubt: (doubt: ClockDoubt) => void;
-  /** What is subtracted now. */
+  /** The doubts that count now. */
   readonly doubts: () => readonly ClockDoubt[];
 };
 
