@@ -46,13 +46,15 @@ test('a later probe removes the folder of a probe that was killed, but not that 
   const ended = spawnSync('true').pid;
   const left = temporaryFolderOf(`flwd-probe-${ended}-`);
   const fresh = temporaryFolderOf(`flwd-probe-${ended}-`);
-  const running = temporaryFolderOf(`flwd-probe-${process.pid}-`);
+  const running = temporaryFolderOf(`flwd-probe-${process.ppid}-`);
+  const ofEarlierStart = temporaryFolderOf(`flwd-probe-${process.pid}-`);
   writeFileSync(join(left, 'secure-filter'), '');
   const longAgo = new Date(systemClock.now() - 3_600_000);
   // The folder of a running probe looks old if the clock was set.
-  for (const folder of [left, running]) utimesSync(folder, longAgo, longAgo);
+  for (const folder of [left, running, ofEarlierStart]) utimesSync(folder, longAgo, longAgo);
   await probeHost();
-  expect([left, fresh, running].map((folder) => existsSync(folder))).toEqual([false, true, true]);
+  const folders = [left, fresh, running, ofEarlierStart];
+  expect(folders.map((folder) => existsSync(folder))).toEqual([false, true, true, false]);
 });
 
 function temporaryFolderOf(prefix: string): string {

@@ -37,12 +37,18 @@ export async function probeHost(): Promise<Capabilities> {
     return capabilities;
   } finally {
     await rm(dir, { recursive: true, force: true });
+    ownFolders.delete(dir);
   }
 }
 
+/** The folders of the probes that this process runs now. */
+const ownFolders = new Set<string>();
+
 function makeFolder(): string | Capability {
   try {
-    return mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
+    const dir = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
+    ownFolders.add(dir);
+    return dir;
   } catch (error) {
     const why = errorCode(error) ?? String(error);
     return {
@@ -61,7 +67,9 @@ async function removeLeft(): Promise<void> {
   for (const name of names.filter((name) => name.startsWith(prefix))) {
     const path = join(tmpdir(), name);
     const [pid] = name.slice(prefix.length).split('-');
-    if (existsSync(`/proc/${pid}`)) continue;
+    // In a container, the server has the same pid after each start.
+    const isRunning = Number(pid) === process.pid ? ownFolders.has(path) : existsSync(`/proc/${pid}`);
+    if (isRunning) continue;
     const stats = await lstat(path).catch(() => undefined);
     const isOwn = stats?.isDirectory() === true && stats.uid === process.geteuid?.();
     if (isOwn && systemClock.now() - stats.mtimeMs > leftAfterMs)
