@@ -214,7 +214,7 @@ describe('in both themes', () => {
     await dialog.waitFor();
     expect(await errorsInBothThemes(page)).toEqual([]);
     await dialog.getByRole('button', { name: 'Cancel the run' }).click();
-    await page.getByText(/Cancelled (after|before)/).waitFor();
+    await page.getByText(/Cancelled by .* (after|before)/).waitFor();
   });
 
   testWith(headlessChromium)('the sign-in dialog passes WCAG AA', async () => {

@@ -26,7 +26,7 @@ const badJobs: [folder: string, files: JobFiles, says: RegExp][] = [
   ['yaml-twice', yaml('command: ./run.sh\ncommand: ./other.sh\n'), /unique|twice|duplicate/i],
   ['yaml-alias-bomb', yaml(aliasBomb()), /alias/i],
   ['yaml-two-documents', yaml('command: ./run.sh\n---\ncommand: ./run.sh\n'), /document/i],
-  ['yaml-list', yaml('- command\n'), /mapping|object/i],
+  ['yaml-list', yaml('- command\n'), /must be a map of keys/],
   ['yaml-empty', yaml(''), /empty|mapping|object|command/i],
   ['yaml-binary', yaml('command: "\u0000\u0001"\n'), /./],
   ['yaml-huge', yaml(`command: ./run.sh\ndescription: ${'x'.repeat(300_000)}\n`), /256 ?KiB/],
