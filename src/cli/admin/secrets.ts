@@ -34,7 +34,11 @@ export async function set(options: Options, operands: readonly string[]): Promis
     ? await askTwice(name)
     : withoutLastNewline(toText(await readGivenBytes('-', 'the value')));
   const request = { path: { name }, query: ofTenant(options), body: { value } };
-  const stored = await withSession(options, ({ client }) => client.call('putSecret', request), { mayCreate: true });
+  // With this header the request is repeated if the server ends in the middle. Storing again does no harm.
+  const headers = { 'idempotency-key': 'secret' };
+  const stored = await withSession(options, ({ client }) => client.call('putSecret', { ...request, headers }), {
+    mayCreate: true,
+  });
   if (output.isJson) output.json(stored);
   else output.say(`stored ${stored.name} of tenant ${stored.tenant}`);
 }

@@ -39,7 +39,10 @@ export async function set(options: Options, operands: readonly string[]): Promis
     );
   const value = given === undefined ? await readGivenBytes('-', 'the value') : Buffer.from(given);
   const body = { value: value.toString('base64'), ...terms };
-  const entry = await withSession(options, ({ client }) => client.call('putKvKey', { ...place, body }), {
+  // With this header the request is repeated if the server ends in the middle. With a version, the second request could
+  // be refused because of the first.
+  const headers = terms.if_version === undefined ? { 'idempotency-key': 'kv' } : {};
+  const entry = await withSession(options, ({ client }) => client.call('putKvKey', { ...place, body, headers }), {
     mayCreate: true,
   });
   if (output.isJson) output.json(entry);
